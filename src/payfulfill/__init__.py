@@ -1,0 +1,55 @@
+"""payfulfill takes a Stripe payment for a digital product from "buy" to "may download", once."""
+
+from payfulfill.access import AccessService, AsyncAccessService
+from payfulfill.catalog import StaticCatalog
+from payfulfill.errors import PayfulfillError
+from payfulfill.models import (
+    AccessDecision,
+    Buyer,
+    Checkout,
+    Download,
+    DownloadGrant,
+    LibraryEntry,
+    Payment,
+    Period,
+    Product,
+    ProductRef,
+    Purchase,
+    Quote,
+    Tag,
+    Terms,
+    WebhookOutcome,
+)
+from payfulfill.money import Money
+from payfulfill.payments import AsyncPaymentService, PaymentService
+from payfulfill.webhooks import AsyncWebhookHandler, WebhookHandler
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AccessDecision",
+    "AccessService",
+    "AsyncAccessService",
+    "AsyncPaymentService",
+    "AsyncWebhookHandler",
+    "Buyer",
+    "Checkout",
+    "Download",
+    "DownloadGrant",
+    "LibraryEntry",
+    "Money",
+    "PayfulfillError",
+    "Payment",
+    "PaymentService",
+    "Period",
+    "Product",
+    "ProductRef",
+    "Purchase",
+    "Quote",
+    "StaticCatalog",
+    "Tag",
+    "Terms",
+    "WebhookHandler",
+    "WebhookOutcome",
+    "__version__",
+]

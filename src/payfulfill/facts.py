@@ -1,0 +1,121 @@
+"""What Stripe told us, and how two tellings of it become one.
+
+An observation is a small mapping of facts about Stripe's objects, keyed by Stripe's own ids:
+`{"intent:pi_123": {"status": "succeeded", "amount_received": 3999}}`. What is known of a payment
+is the join of all its observations. Every join here is commutative, associative and idempotent,
+so neither the order of events nor their repetition can matter.
+
+A new kind of object, or a new field, is a row of `TABLE` and nothing else. All values are JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from payfulfill.models import Facts
+
+Join = Callable[[Any, Any], Any]
+
+OPEN: Final = "open"
+CANCELED: Final = "canceled"
+SUCCEEDED: Final = "succeeded"
+
+
+def rank(*steps: str) -> Join:
+    """The later of two steps of a life that never goes back."""
+    order = {step: number for number, step in enumerate(steps)}
+
+    def join(a: str, b: str) -> str:
+        return a if order[a] >= order[b] else b
+
+    return join
+
+
+def once(a: list[Any], b: list[Any]) -> list[Any]:
+    """What is set once and never changes. All values seen are kept: two of them are a conflict,
+    which `payfulfill.rules` reports."""
+    return a if a == b else sorted({*a, *b})
+
+
+def union(a: Mapping[str, Any], b: Mapping[str, Any]) -> Mapping[str, Any]:
+    """All entries of both. Two tellings of one entry: the one that sorts first as JSON, so that
+    the result depends on neither order."""
+    joined = dict(a)
+    for key, value in b.items():
+        joined[key] = min(joined.get(key, value), value, key=_canonical)
+    return joined
+
+
+def register(a: list[Any], b: list[Any]) -> list[Any]:
+    """A field that goes back and forth: `[number, value]`, the higher number wins.
+
+    Numbers are taken before Stripe is read and never twice, so equal ones mean equal values; the
+    value takes part in the order all the same, to make it total.
+    """
+    return max(a, b, key=lambda entry: (entry[0], _canonical(entry[1])))
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+TABLE: Final[Mapping[str, Mapping[str, Join]]] = {
+    # A payment intent of Stripe's: https://docs.stripe.com/api/payment_intents/object
+    "intent": {
+        "status": rank(OPEN, CANCELED, SUCCEEDED),
+        "step": register,  # Stripe's word for an open intent; for display only
+        "amount_received": max,
+        "paid_at": min,  # seconds since the epoch, of succeeded events and charges
+        "attempts": union,  # failed ones, by charge
+        "amount": once,
+        "currency": once,
+        "account": once,
+        "livemode": once,
+    },
+    # What the shop itself did with the order, keyed by the payment's id.
+    "order": {
+        "settled_at": min,  # free or granted: it counts as paid without Stripe
+        "withdrawn_at": min,  # the product was taken off sale while the payment was open
+        "abandoned_at": min,  # given up before Stripe knew of it
+    },
+}
+
+
+def join(a: Facts, b: Facts) -> Facts:
+    """All that `a` and `b` tell. Returns `a` itself when `b` adds nothing."""
+    joined: dict[str, Mapping[str, Any]] | None = None
+    for key, news in b.items():
+        known = a.get(key)
+        fields = news if known is None else _join_fields(key, known, news)
+        if fields is not known:
+            joined = dict(a) if joined is None else joined
+            joined[key] = fields
+    return a if joined is None else joined
+
+
+def _join_fields(key: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Mapping[str, Any]:
+    joins = TABLE[key.partition(":")[0]]
+    joined = dict(a)
+    for name, value in b.items():
+        joined[name] = joins[name](a[name], value) if name in a else value
+    return a if joined == a else joined
+
+
+def intents(facts: Facts) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each payment intent in `facts`: its id and what is known of it, in order of id."""
+    for key in sorted(facts):
+        kind, _, intent_id = key.partition(":")
+        if kind == "intent":
+            yield intent_id, facts[key]
+
+
+def intent_key(intent_id: str) -> str:
+    """Under which key facts about a payment intent are kept."""
+    return f"intent:{intent_id}"
+
+
+def order_key(payment_id: str) -> str:
+    """Under which key facts about our own order are kept."""
+    return f"order:{payment_id}"

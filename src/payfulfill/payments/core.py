@@ -1,0 +1,563 @@
+"""What the payment services do, written once for both colours.
+
+The core of `create` is a loop: look at the store and decide on one step (`_plan`), take it
+(`_take`), look again. Whatever crashed or was lost before is healed by the same loop, since what
+was begun stands in the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, TypeVar
+
+from payfulfill.colour import settle
+from payfulfill.errors import (
+    AlreadyOwned,
+    CurrencyNotOffered,
+    Forbidden,
+    GatewayFailed,
+    GatewayRefused,
+    GatewayUnavailable,
+    NotCancelable,
+    NotFound,
+    PayfulfillError,
+    PaymentInReview,
+    PaymentProcessing,
+    ProductUnavailable,
+    UnknownProduct,
+)
+from payfulfill.facts import OPEN, intents, order_key
+from payfulfill.fulfilment import Fulfilment, Recorded, with_step
+from payfulfill.ids import new_id
+from payfulfill.models import (
+    Attempt,
+    AttemptState,
+    Buyer,
+    Checkout,
+    Facts,
+    Origin,
+    Payment,
+    PaymentStatus,
+    Product,
+    ProductRef,
+    PurchaseState,
+    Quote,
+)
+from payfulfill.money import Money
+from payfulfill.payments.plan import (
+    Abandon,
+    Cancel,
+    Finished,
+    Order,
+    Reuse,
+    Search,
+    Send,
+    Step,
+    next_step,
+)
+from payfulfill.ports import (
+    Catalog,
+    Clock,
+    Gateway,
+    IntentAnswer,
+    PurchaseHook,
+    Store,
+    Target,
+    UnitOfWork,
+)
+from payfulfill.rules import is_open, spans
+
+T = TypeVar("T")
+
+log = logging.getLogger("payfulfill.payments")
+
+SYSTEM: Final = Buyer("payfulfill", is_admin=True)
+"""Who acts when nobody asked."""
+
+_NOTHING: Final = Money(0, "USD")  # of nothing, any currency will do
+_ROUNDS: Final = 12
+_FAILURES: Final = 5
+_PATIENCE: Final = timedelta(seconds=25)
+_CLOCK_SLACK: Final = timedelta(minutes=5)  # between our clock and Stripe's, when listing
+_CHANGING: Final = "The payment keeps changing under our hands; try again."
+
+
+class PaymentCore:
+    """See `PaymentService`, which this does the work for."""
+
+    def __init__(
+        self,
+        store: Store,
+        gateway: Gateway,
+        catalog: Catalog,
+        clock: Clock,
+        hook: PurchaseHook | None,
+    ) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._catalog = catalog
+        self._clock = clock
+        self._hook = hook
+
+    # --- create: look, decide, act, look again ------------------------------------------------
+
+    async def create(
+        self, buyer: Buyer, ref: ProductRef, currency: str | None, extras: Mapping[str, str]
+    ) -> Checkout:
+        """See `PaymentService.create`."""
+        product = await self._for_sale(buyer, ref)
+
+        async def round_() -> Checkout | None:
+            order = self._order(buyer, product, currency, extras)
+            return await self._take(await self._run(partial(self._plan, order=order)))
+
+        return await self._until_settled(round_)
+
+    async def _until_settled(self, round_: Callable[[], Awaitable[T | None]]) -> T:
+        """The first answer of `round_`, which is called again while it has none, and with a
+        growing pause while Stripe is away."""
+        began, failures = self._clock.now(), 0
+        for _ in range(_ROUNDS):
+            try:
+                answer = await round_()
+            except GatewayUnavailable:
+                failures += 1
+                if failures == _FAILURES or self._clock.now() - began > _PATIENCE:
+                    raise
+                await self._back_off(failures)
+            else:
+                if answer is not None:
+                    return answer
+        raise GatewayUnavailable(_CHANGING)
+
+    async def _back_off(self, failures: int) -> None:
+        longest = min(0.1 * 2**failures, 2.0)
+        await settle(self._clock.sleep(longest * random.uniform(0.5, 1)))  # noqa: S311  # jitter
+
+    async def _for_sale(self, buyer: Buyer, ref: ProductRef) -> Product:
+        """The product. One that is off sale takes the buyer's open payment for it along."""
+        product = await settle(self._catalog.get(ref))
+        if product is None or not product.available:
+            opened = await self._run(partial(self._opened, buyer_id=buyer.id, ref=ref))
+            if opened is not None:
+                await self._withdraw(opened)
+        if product is None:
+            raise UnknownProduct(f"There is no product {ref}.")
+        return product
+
+    async def _opened(self, uow: UnitOfWork, buyer_id: str, ref: ProductRef) -> Payment | None:
+        slot = await uow.slots.lock(buyer_id, ref)
+        return await uow.payments.get(buyer_id, slot) if slot else None
+
+    def _order(
+        self, buyer: Buyer, product: Product, currency: str | None, extras: Mapping[str, str]
+    ) -> Order:
+        quote = product.pricing.quote(product, buyer, currency, self._clock.now())
+        if currency is not None and quote.amount.currency != currency.upper():
+            raise CurrencyNotOffered(f"{product.ref} was priced in {quote.amount.currency}.")
+        if not quote.amount.is_zero:
+            quote.amount.check_chargeable()
+        return Order(buyer, product, quote, extras)
+
+    async def _plan(self, uow: UnitOfWork, order: Order) -> Step:
+        """Decides on the next step for what the slot of (buyer, product) holds."""
+        buyer_id, ref, now = order.buyer.id, order.product.ref, self._clock.now()
+        slot = await uow.slots.lock(buyer_id, ref)
+        payment = await uow.payments.lock(buyer_id, slot) if slot else None
+        owned = await self._owned(uow, order, now)
+        wanted = order.product.available and not owned
+        if payment is not None and is_open(payment):
+            fits = wanted and order.same_offer(payment)
+            step = next_step(payment, now, wanted=fits, livemode=self._gateway.livemode)
+            if not isinstance(step, Abandon):
+                return await self._begin(uow, step, order)
+            if fits and payment.livemode == self._gateway.livemode:
+                return await self._begin(uow, self._send_anew(payment, order), order)
+            gone = {order_key(payment.id): {"abandoned_at": int(now.timestamp())}}
+            await self._fulfilment().record(uow, payment, slot, gone)
+        if owned:
+            raise AlreadyOwned
+        if not order.product.available:
+            raise ProductUnavailable(f"{order.product.title} is not for sale.")
+        return await self._open(uow, order)
+
+    async def _owned(self, uow: UnitOfWork, order: Order, now: datetime) -> bool:
+        purchases = await uow.purchases.of_product(order.buyer.id, order.product.ref)
+        if not order.product.terms.repeatable:
+            held = (PurchaseState.ACTIVE, PurchaseState.SUSPENDED)
+            return any(purchase.state in held for purchase in purchases)
+        if not order.quote.amount.is_zero:
+            return False
+        # A free pass that runs is not to be piled up.
+        when = spans(purchases)
+        active = (one for one in purchases if one.state is PurchaseState.ACTIVE)
+        return any((end := when[one.id].end) is None or now < end for one in active)
+
+    async def _open(self, uow: UnitOfWork, order: Order) -> Step:
+        """A new payment, into the free slot."""
+        last = await uow.payments.latest(order.buyer.id, order.product.ref)
+        if last is not None and last.status is PaymentStatus.REVIEW and last.purchase_id is None:
+            raise PaymentInReview  # money came in that a person is looking at
+        if order.quote.amount.is_zero:
+            return Finished(await self._settle(uow, self._payment(order, Origin.FREE), None))
+        payment = self._payment(order, Origin.STRIPE)
+        attempt = self._attempt(1, payment, order.extras)
+        payment = replace(payment, attempt=attempt, reads=1)
+        await self._add(uow, payment)
+        await uow.slots.put(payment.buyer_id, payment.product, payment.id)
+        return Send(payment, attempt, repeated=False)
+
+    async def _begin(self, uow: UnitOfWork, step: Step, order: Order) -> Step:
+        """Takes the number under which the answer to a step is recorded."""
+        payment = replace(step.payment, reads=step.payment.reads + 1)
+        if isinstance(step, Send):
+            payment = replace(payment, attempt=step.attempt)
+        if isinstance(step, (Send, Reuse)) and order.same_offer(payment):
+            payment = replace(payment, quote_expires_at=order.quote.expires_at)
+        await uow.payments.save(payment)
+        return replace(step, payment=payment)
+
+    def _send_anew(self, payment: Payment, order: Order) -> Send:
+        """Another try for a payment whose first one Stripe refused, perhaps for a reason that
+        is mended by now: the parameters are made afresh."""
+        number = payment.attempt.number + 1 if payment.attempt else 1
+        return Send(payment, self._attempt(number, payment, order.extras), repeated=True)
+
+    def _payment(self, order: Order, origin: Origin) -> Payment:
+        now = self._clock.now()
+        return Payment(
+            id=new_id("pay", now),
+            buyer_id=order.buyer.id,
+            product=order.product.ref,
+            title=order.product.title,
+            amount=order.quote.amount,
+            terms=order.product.terms,
+            quote_expires_at=order.quote.expires_at,
+            origin=origin,
+            livemode=self._gateway.livemode,
+            created_at=now,
+        )
+
+    def _attempt(self, number: int, payment: Payment, extras: Mapping[str, str]) -> Attempt:
+        parameters = {
+            "amount": payment.amount.amount,
+            "currency": payment.amount.stripe_currency,
+            "automatic_payment_methods": {"enabled": True},
+            "description": payment.title,
+            "metadata": {
+                "payfulfill_payment": payment.id,
+                "userId": payment.buyer_id,
+                "productType": payment.product.type,
+                "productId": payment.product.id,
+            },
+            **extras,
+        }
+        return Attempt(number=number, parameters=parameters, started_at=self._clock.now())
+
+    async def _add(self, uow: UnitOfWork, payment: Payment) -> None:
+        await uow.payments.add(payment)
+        await uow.refs.add(payment.id, Target(payment.buyer_id, payment.product, payment.id))
+
+    async def _settle(self, uow: UnitOfWork, payment: Payment, slot: str | None) -> Payment:
+        """Fulfils a payment that asks for no money."""
+        await self._add(uow, payment)
+        paid = {order_key(payment.id): {"settled_at": int(payment.created_at.timestamp())}}
+        return (await self._fulfilment().record(uow, payment, slot, paid)).payment
+
+    # --- taking a step ------------------------------------------------------------------------
+
+    async def _take(self, step: Step) -> Checkout | None:
+        """Takes a step; None when the store is to be looked at again."""
+        match step:
+            case Finished(payment):
+                return Checkout(payment=payment, client_secret=None)
+            case Send(payment, attempt, repeated):
+                return await self._checkout(
+                    payment, await self._send(payment, attempt), repeated=repeated
+                )
+            case Reuse(payment, intent_id):
+                answer = await self._read(payment, intent_id)
+                return await self._checkout(payment, answer, repeated=True) if answer else None
+            case Search(payment, attempt):
+                await self._search(payment, attempt)
+            case Cancel(payment, intent_id):
+                if (await self._cancel(payment, intent_id)).status is PaymentStatus.SUCCEEDED:
+                    raise AlreadyOwned
+        return None
+
+    async def _checkout(
+        self, payment: Payment, answer: IntentAnswer, *, repeated: bool
+    ) -> Checkout | None:
+        payment = await self._join(payment, answer)
+        if payment.status is PaymentStatus.SUCCEEDED:
+            raise AlreadyOwned  # paid a moment ago, in another tab
+        if payment.status is not PaymentStatus.PENDING or answer.id != payment.intent_id:
+            return None
+        return Checkout(payment=payment, client_secret=answer.client_secret, repeated=repeated)
+
+    async def _send(self, payment: Payment, attempt: Attempt) -> IntentAnswer:
+        """Creates the intent, or gets the answer again that was given to the same key."""
+        key = f"{payment.id}:{attempt.number}"
+        try:
+            return await self._gateway.create(attempt.parameters, key)
+        except GatewayFailed:
+            await self._swap(payment, attempt, replace(attempt, state=AttemptState.FAILED))
+            raise
+        except GatewayRefused as error:
+            await self._swap(payment, attempt, replace(attempt, state=AttemptState.REFUSED))
+            log.error(
+                "Stripe refused to create a payment intent: %s",
+                error.message,
+                extra={"payment_id": payment.id, "reason": error.reason},
+            )
+            raise
+
+    async def _swap(self, payment: Payment, old: Attempt, new: Attempt) -> None:
+        """Replaces a payment's attempt, unless another call has done so by now."""
+
+        async def body(uow: UnitOfWork) -> None:
+            await uow.slots.lock(payment.buyer_id, payment.product)
+            current = await uow.payments.lock(payment.buyer_id, payment.id)
+            if current is not None and current.attempt == old:
+                await uow.payments.save(replace(current, attempt=new))
+
+        await self._run(body)
+
+    async def _read(self, payment: Payment, intent_id: str) -> IntentAnswer | None:
+        """The intent; None when Stripe has none of that id, so that nothing can ever pay it."""
+        try:
+            return await self._gateway.retrieve(intent_id)
+        except GatewayRefused as error:
+            if error.reason != "resource_missing":
+                raise
+            log.error(
+                "Stripe has no payment intent %s; its payment is given up",
+                intent_id,
+                extra={"payment_id": payment.id, "alert": "intent_missing"},
+            )
+            await self._note(payment, "abandoned_at")
+            return None
+
+    async def _search(self, payment: Payment, attempt: Attempt) -> Payment:
+        """Looks for the intent of an attempt whose key tells nothing any more."""
+        found = await self._listed(payment, attempt)
+        if not found:
+            number, now = attempt.number + 1, self._clock.now()
+            fresh = replace(attempt, number=number, started_at=now, state=AttemptState.SENT)
+            await self._swap(payment, attempt, fresh)
+        for answer in found:
+            payment = await self._join(payment, answer)
+        return payment
+
+    async def _listed(self, payment: Payment, attempt: Attempt) -> list[IntentAnswer]:
+        since, until = attempt.started_at - _CLOCK_SLACK, self._clock.now() + _CLOCK_SLACK
+        answers = await self._gateway.list(since, until)
+        return [answer for answer in answers if answer.payment_id == payment.id]
+
+    async def _cancel(self, payment: Payment, intent_id: str) -> Payment:
+        """Cancels an intent and records what became of it.
+
+        Raises:
+            PaymentProcessing: the bank has it.
+        """
+        answer: IntentAnswer | None
+        try:
+            answer = await self._gateway.cancel(intent_id)
+        except GatewayRefused:
+            # Too late, or it is not there: Stripe says how it stands.
+            answer = await self._read(payment, intent_id)
+        if answer is None:
+            return payment
+        payment = await self._join(payment, answer)
+        if answer.step == "processing":
+            raise PaymentProcessing
+        return payment
+
+    async def _join(self, payment: Payment, answer: IntentAnswer) -> Payment:
+        """Records an answer of Stripe's about a payment."""
+        return await self._observe(payment, with_step(answer, payment.reads))
+
+    async def _note(self, payment: Payment, what: str) -> Payment:
+        """Records something that the shop itself did with a payment."""
+        when = int(self._clock.now().timestamp())
+        return await self._observe(payment, {order_key(payment.id): {what: when}})
+
+    async def _observe(self, payment: Payment, news: Facts) -> Payment:
+        target = Target(payment.buyer_id, payment.product, payment.id)
+
+        async def body(uow: UnitOfWork) -> Recorded | None:
+            return await self._fulfilment().observe(uow, target, news)
+
+        recorded = await self._run(body)
+        if recorded is None:
+            raise NotFound(f"There is no payment {payment.id} any more.")
+        recorded.log()
+        return recorded.payment
+
+    # --- looking -----------------------------------------------------------------------------
+
+    async def get(self, payment_id: str, actor: Buyer) -> Payment:
+        """See `PaymentService.get`."""
+        find = partial(self._find, payment_id=payment_id, actor=actor)
+        return await self._run(find, read_only=True)
+
+    async def _find(self, uow: UnitOfWork, payment_id: str, actor: Buyer) -> Payment:
+        target = await uow.refs.get(payment_id)
+        if target is not None and target.buyer_id != actor.id and not actor.is_admin:
+            raise Forbidden
+        payment = await uow.payments.get(target.buyer_id, target.payment_id) if target else None
+        if payment is None:
+            raise NotFound(f"There is no payment {payment_id}.")
+        return payment
+
+    async def history(self, buyer: Buyer, limit: int, before: str | None) -> list[Payment]:
+        """See `PaymentService.history`."""
+        return await self._run(
+            lambda uow: uow.payments.of_buyer(buyer.id, limit, before), read_only=True
+        )
+
+    async def sync(self, payment_id: str, actor: Buyer) -> Payment:
+        """See `PaymentService.sync`."""
+        payment = await self.get(payment_id, actor)
+        if not is_open(payment) or payment.livemode != self._gateway.livemode:
+            return payment
+        payment = await self._read_again(payment)
+        product = await settle(self._catalog.get(payment.product))
+        off_sale = product is None or not product.available
+        return await self._withdraw(payment) if off_sale and is_open(payment) else payment
+
+    async def _read_again(self, payment: Payment) -> Payment:
+        """Asks Stripe how an open payment stands."""
+        payment = await self._numbered(payment)
+        open_ids = [id for id, intent in intents(payment.facts) if intent["status"] == OPEN]
+        answers: list[IntentAnswer | None] = []
+        if open_ids:
+            answers += [await self._read(payment, intent_id) for intent_id in open_ids]
+        elif payment.attempt is not None:
+            answers += await self._listed(payment, payment.attempt)
+        for answer in answers:
+            if answer is not None:
+                payment = await self._join(payment, answer)
+        return await self.get(payment.id, SYSTEM)
+
+    async def _numbered(self, payment: Payment) -> Payment:
+        """The payment with the next number taken, for a read of Stripe."""
+
+        async def body(uow: UnitOfWork) -> Payment:
+            await uow.slots.lock(payment.buyer_id, payment.product)
+            current = await uow.payments.lock(payment.buyer_id, payment.id)
+            if current is None:
+                raise NotFound(f"There is no payment {payment.id} any more.")
+            numbered = replace(current, reads=current.reads + 1)
+            await uow.payments.save(numbered)
+            return numbered
+
+        return await self._run(body)
+
+    # --- ending ------------------------------------------------------------------------------
+
+    async def cancel(self, payment_id: str, actor: Buyer) -> Payment:
+        """See `PaymentService.cancel`."""
+
+        async def round_() -> Payment | None:
+            payment = await self.get(payment_id, actor)
+            if payment.status is PaymentStatus.CANCELED:
+                return payment
+            if not is_open(payment):
+                raise NotCancelable
+            await self._undo(payment)
+            return None
+
+        return await self._until_settled(round_)
+
+    async def _undo(self, payment: Payment) -> None:
+        """One step towards a payment that can no longer be paid."""
+        now, livemode = self._clock.now(), self._gateway.livemode
+        step = next_step(await self._numbered(payment), now, wanted=False, livemode=livemode)
+        match step:
+            case Send(payment, attempt):
+                await self._join(payment, await self._send(payment, attempt))
+            case Search(payment, attempt):
+                await self._search(payment, attempt)
+            case Cancel(payment, intent_id):
+                await self._cancel(payment, intent_id)
+            case Abandon(payment):
+                await self._note(payment, "abandoned_at")
+
+    async def _withdraw(self, payment: Payment) -> Payment:
+        """Takes back an offer: the payment must not be paid any more. If it is paid all the
+        same, it is fulfilled and a person is told."""
+        await self._note(payment, "withdrawn_at")
+        try:
+            return await self.cancel(payment.id, SYSTEM)
+        except (NotCancelable, PaymentProcessing):
+            return await self.get(payment.id, SYSTEM)
+
+    # --- without money -----------------------------------------------------------------------
+
+    async def grant(self, buyer: Buyer, ref: ProductRef, actor: Buyer, reason: str) -> Payment:
+        """See `PaymentService.grant`."""
+        if not actor.is_admin:
+            raise Forbidden("Only admins may grant a purchase.")
+        if not reason.strip():
+            raise ValueError("a granted purchase needs a reason, for whoever asks later")
+        product = await settle(self._catalog.get(ref))
+        if product is None:
+            raise UnknownProduct(f"There is no product {ref}.")
+
+        async def body(uow: UnitOfWork) -> tuple[Payment, Payment | None]:
+            return await self._grant(uow, buyer, product, actor, reason)
+
+        granted, opened = await self._run(body)
+        if opened is not None and not product.terms.repeatable:
+            await self._spare(opened)
+        return granted
+
+    async def _grant(
+        self, uow: UnitOfWork, buyer: Buyer, product: Product, actor: Buyer, reason: str
+    ) -> tuple[Payment, Payment | None]:
+        """The granted payment, and the one that was open for the same thing."""
+        order = self._gift(buyer, product)
+        opened = await self._opened(uow, buyer.id, product.ref)
+        if not product.terms.repeatable and await self._owned(uow, order, self._clock.now()):
+            raise AlreadyOwned(f"{buyer.id} already owns {product.ref}.")
+        payment = replace(
+            self._payment(order, Origin.GRANTED), granted_by=actor.id, grant_reason=reason
+        )
+        return await self._settle(uow, payment, None), opened
+
+    def _gift(self, buyer: Buyer, product: Product) -> Order:
+        now = self._clock.now()
+        try:
+            quote = product.pricing.quote(product, buyer, None, now)
+        except PayfulfillError:  # not sold any more; it can be given all the same
+            return Order(
+                buyer, product, Quote(amount=_NOTHING, base_amount=_NOTHING, expires_at=now), {}
+            )
+        return Order(buyer, product, replace(quote, amount=quote.amount - quote.amount), {})
+
+    async def _spare(self, opened: Payment) -> None:
+        """Keeps a buyer from paying for what they were given meanwhile."""
+        try:
+            await self.cancel(opened.id, SYSTEM)
+        except PayfulfillError as error:
+            log.warning(
+                "An open payment for a granted product could not be canceled: %s",
+                error,
+                extra={"payment_id": opened.id, "alert": "grant_beside_open_payment"},
+            )
+
+    # --- ports -------------------------------------------------------------------------------
+
+    def _fulfilment(self) -> Fulfilment:
+        return Fulfilment(self._clock.now(), self._hook)
+
+    async def _run(
+        self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
+    ) -> T:
+        return await settle(self._store.run(body, read_only=read_only))

@@ -1,0 +1,195 @@
+"""The payment services: one core, two colours."""
+
+from __future__ import annotations
+
+from payfulfill.colour import drive, require_async, require_sync
+from payfulfill.models import Buyer, Checkout, Payment, ProductRef
+from payfulfill.payments.core import PaymentCore
+from payfulfill.ports import (
+    AsyncSystemClock,
+    Catalog,
+    Clock,
+    Gateway,
+    PurchaseHook,
+    Store,
+    SystemClock,
+)
+
+
+class PaymentService:
+    """Takes a buyer from "buy" to a payment that Stripe's Payment Element can pay.
+
+    Every method may be called again after any failure: what was begun is found in the store and
+    goes on from there. All raise `StoreUnavailable`, and those that ask Stripe `GatewayUnavailable`
+    (both: try again) or `GatewayRefused` (Stripe's answer is no, and will stay so).
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        gateway: Gateway,
+        catalog: Catalog,
+        clock: Clock | None = None,
+        on_purchase: PurchaseHook | None = None,
+    ) -> None:
+        """Puts the service together.
+
+        Args:
+            store: Where payments and purchases are kept.
+            gateway: Stripe.
+            catalog: The host's products.
+            clock: The time; the machine's by default.
+            on_purchase: Called in the transaction that writes a new purchase. Give the same one
+                to `WebhookHandler`: either may be the first to learn of a payment.
+
+        Raises:
+            ConfigurationError: one of them is async.
+        """
+        clock = clock or SystemClock()
+        require_sync(type(self).__name__, store, gateway, catalog.get, clock.sleep, on_purchase)
+        self._core = PaymentCore(store, gateway, catalog, clock, on_purchase)
+
+    def create(
+        self,
+        buyer: Buyer,
+        ref: ProductRef,
+        *,
+        currency: str | None = None,
+        receipt_email: str | None = None,
+        statement_descriptor: str | None = None,
+        statement_descriptor_suffix: str | None = None,
+    ) -> Checkout:
+        """Opens a payment, or finds the one that is open: a double click gets the same payment
+        and the same client secret. What is free is fulfilled at once.
+
+        Args:
+            buyer: Who buys.
+            ref: What.
+            currency: In which of the product's currencies; its first by default.
+            receipt_email: Where Stripe sends its receipt.
+            statement_descriptor: For the buyer's bank statement; not for cards.
+            statement_descriptor_suffix: The same for cards.
+
+        Raises:
+            UnknownProduct, ProductUnavailable: it is not sold.
+            PriceError: its price cannot be charged.
+            AlreadyOwned: the buyer has it.
+            PaymentProcessing: the bank is busy with another payment for it.
+            PaymentInReview: money came in for it, and a person is looking at it.
+        """
+        extras = _extras(receipt_email, statement_descriptor, statement_descriptor_suffix)
+        return drive(self._core.create(buyer, ref, currency, extras))
+
+    def get(self, payment_id: str, *, actor: Buyer) -> Payment:
+        """A payment, by our id or by its intent's. It reads the store, not Stripe.
+
+        Raises:
+            NotFound: there is none.
+            Forbidden: it is another's, and `actor` is no admin.
+        """
+        return drive(self._core.get(payment_id, actor))
+
+    def history(self, buyer: Buyer, *, limit: int = 50, before: str | None = None) -> list[Payment]:
+        """A buyer's payments, the newest first; `before` is the last id of the page before."""
+        return drive(self._core.history(buyer, limit, before))
+
+    def sync(self, payment_id: str, *, actor: Buyer) -> Payment:
+        """Asks Stripe how a payment stands, while it is open, and records the answer: for a
+        buyer who waits while a webhook is late. Takes it back if the product is off sale.
+
+        Raises:
+            NotFound, Forbidden: as `get` does.
+        """
+        return drive(self._core.sync(payment_id, actor))
+
+    def cancel(self, payment_id: str, *, actor: Buyer) -> Payment:
+        """Cancels a payment that is not paid.
+
+        Raises:
+            NotFound, Forbidden: as `get` does.
+            NotCancelable: it is paid.
+            PaymentProcessing: the bank has it.
+        """
+        return drive(self._core.cancel(payment_id, actor))
+
+    def grant(self, buyer: Buyer, ref: ProductRef, *, actor: Buyer, reason: str) -> Payment:
+        """Gives a product to a buyer without money; recorded as granted, by whom and why.
+
+        Raises:
+            Forbidden: `actor` is no admin.
+            UnknownProduct: there is no such product.
+            AlreadyOwned: the buyer has it.
+        """
+        return drive(self._core.grant(buyer, ref, actor, reason))
+
+
+class AsyncPaymentService:
+    """`PaymentService` for async hosts: the same, awaited."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        gateway: Gateway,
+        catalog: Catalog,
+        clock: Clock | None = None,
+        on_purchase: PurchaseHook | None = None,
+    ) -> None:
+        """See `PaymentService`.
+
+        Raises:
+            ConfigurationError: the store or the gateway is a sync one.
+        """
+        require_async(type(self).__name__, store, gateway, on_purchase)
+        self._core = PaymentCore(store, gateway, catalog, clock or AsyncSystemClock(), on_purchase)
+
+    async def create(
+        self,
+        buyer: Buyer,
+        ref: ProductRef,
+        *,
+        currency: str | None = None,
+        receipt_email: str | None = None,
+        statement_descriptor: str | None = None,
+        statement_descriptor_suffix: str | None = None,
+    ) -> Checkout:
+        """See `PaymentService.create`."""
+        extras = _extras(receipt_email, statement_descriptor, statement_descriptor_suffix)
+        return await self._core.create(buyer, ref, currency, extras)
+
+    async def get(self, payment_id: str, *, actor: Buyer) -> Payment:
+        """See `PaymentService.get`."""
+        return await self._core.get(payment_id, actor)
+
+    async def history(
+        self, buyer: Buyer, *, limit: int = 50, before: str | None = None
+    ) -> list[Payment]:
+        """See `PaymentService.history`."""
+        return await self._core.history(buyer, limit, before)
+
+    async def sync(self, payment_id: str, *, actor: Buyer) -> Payment:
+        """See `PaymentService.sync`."""
+        return await self._core.sync(payment_id, actor)
+
+    async def cancel(self, payment_id: str, *, actor: Buyer) -> Payment:
+        """See `PaymentService.cancel`."""
+        return await self._core.cancel(payment_id, actor)
+
+    async def grant(self, buyer: Buyer, ref: ProductRef, *, actor: Buyer, reason: str) -> Payment:
+        """See `PaymentService.grant`."""
+        return await self._core.grant(buyer, ref, actor, reason)
+
+
+def _extras(
+    receipt_email: str | None,
+    statement_descriptor: str | None,
+    statement_descriptor_suffix: str | None,
+) -> dict[str, str]:
+    """What passes through to Stripe: https://docs.stripe.com/api/payment_intents/create"""
+    extras = {
+        "receipt_email": receipt_email,
+        "statement_descriptor": statement_descriptor,
+        "statement_descriptor_suffix": statement_descriptor_suffix,
+    }
+    return {name: value for name, value in extras.items() if value is not None}

@@ -1,0 +1,364 @@
+"""The interfaces that a host, a store or a gateway implements.
+
+Methods here are coroutine functions. What is sync implements them as coroutine functions that
+never wait, or as plain functions where `MaybeAwaitable` says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from payfulfill.colour import MaybeAwaitable
+from payfulfill.models import (
+    Download,
+    Facts,
+    Payment,
+    Product,
+    ProductRef,
+    Purchase,
+    Review,
+    StoredEvent,
+)
+
+T = TypeVar("T")
+
+
+# --- Storage -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whose payment an id belongs to: enough to lock its slot and its row."""
+
+    buyer_id: str
+    product: ProductRef
+    payment_id: str
+
+
+class PaymentRepository(Protocol):
+    """Payments. Each belongs to one buyer."""
+
+    async def add(self, payment: Payment) -> bool:
+        """Inserts it; False if its id is taken."""
+        ...
+
+    async def get(self, buyer_id: str, payment_id: str) -> Payment | None:
+        """That payment."""
+        ...
+
+    async def lock(self, buyer_id: str, payment_id: str) -> Payment | None:
+        """That payment, which no one else can change until this unit of work ends."""
+        ...
+
+    async def save(self, payment: Payment) -> None:
+        """Writes all that can change of a payment that is there."""
+        ...
+
+    async def latest(self, buyer_id: str, product: ProductRef) -> Payment | None:
+        """The buyer's newest payment for that product."""
+        ...
+
+    async def of_buyer(self, buyer_id: str, limit: int, before: str | None) -> list[Payment]:
+        """The buyer's payments, the newest first; those older than the id `before`."""
+        ...
+
+
+class PurchaseRepository(Protocol):
+    """Purchases. Unique by (buyer, source)."""
+
+    async def add(self, purchase: Purchase) -> bool:
+        """Inserts it; False if its source has a purchase already."""
+        ...
+
+    async def get(self, buyer_id: str, purchase_id: str) -> Purchase | None:
+        """That purchase."""
+        ...
+
+    async def save(self, purchase: Purchase) -> None:
+        """Writes all that can change of a purchase that is there."""
+        ...
+
+    async def of_product(self, buyer_id: str, product: ProductRef) -> list[Purchase]:
+        """The buyer's purchases of one product. The slot of the two is locked by the caller."""
+        ...
+
+    async def opening(self, buyer_id: str, product: ProductRef) -> list[Purchase]:
+        """Those of one product, and all that last for a period or cover other products."""
+        ...
+
+    async def of_buyer(self, buyer_id: str) -> list[Purchase]:
+        """All of the buyer's purchases, the oldest first."""
+        ...
+
+
+class DownloadRepository(Protocol):
+    """Downloads that were let through, and their counters."""
+
+    async def add(self, download: Download) -> bool:
+        """Inserts it; False if the buyer has used its id before."""
+        ...
+
+    async def get(self, buyer_id: str, download_id: str) -> Download | None:
+        """That download."""
+        ...
+
+    async def count(self, buyer_id: str, purchase_id: str, limit: int) -> int | None:
+        """Counts one more download on a purchase, in one step with the check: how many they are
+        now, or None if `limit` is reached already."""
+        ...
+
+    async def used(self, buyer_id: str, purchase_ids: Collection[str]) -> Mapping[str, int]:
+        """How many downloads were counted on each of these purchases; those with none left out."""
+        ...
+
+    async def of_buyer(self, buyer_id: str, limit: int, before: str | None) -> list[Download]:
+        """The buyer's downloads, the newest first; those older than the id `before`."""
+        ...
+
+
+class EventRepository(Protocol):
+    """Events of Stripe's. Unique by (account, id)."""
+
+    async def add(self, event: StoredEvent) -> bool:
+        """Inserts it; False if it is there already."""
+        ...
+
+    async def lock(self, account: str, event_id: str) -> StoredEvent | None:
+        """That event, which no one else can change until this unit of work ends."""
+        ...
+
+    async def save(self, event: StoredEvent) -> None:
+        """Writes all that can change of an event that is there."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> list[StoredEvent]:
+        """Pending events that are to be tried now, the most overdue first."""
+        ...
+
+
+class ReviewRepository(Protocol):
+    """What a person must look at."""
+
+    async def add(self, review: Review) -> bool:
+        """Opens it; False if it was opened before."""
+        ...
+
+    async def open(self, limit: int) -> list[Review]:
+        """Those that are open, the oldest first."""
+        ...
+
+
+class SlotRepository(Protocol):
+    """One row per (buyer, product): the lock that keeps creates and fulfilments apart, and the
+    one payment that is open."""
+
+    async def lock(self, buyer_id: str, product: ProductRef) -> str | None:
+        """Locks the slot until this unit of work ends; the id of the open payment."""
+        ...
+
+    async def put(self, buyer_id: str, product: ProductRef, payment_id: str | None) -> None:
+        """Sets the open payment, or frees the slot."""
+        ...
+
+
+class RefRepository(Protocol):
+    """From an id, ours or Stripe's, to whose payment it belongs. Rows never change."""
+
+    async def add(self, ref: str, target: Target) -> bool:
+        """Inserts it; False if it is there already."""
+        ...
+
+    async def get(self, ref: str) -> Target | None:
+        """Whose it is."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction: all of it is committed, or none."""
+
+    @property
+    def payments(self) -> PaymentRepository:
+        """Payments."""
+        ...
+
+    @property
+    def purchases(self) -> PurchaseRepository:
+        """Purchases."""
+        ...
+
+    @property
+    def downloads(self) -> DownloadRepository:
+        """Downloads and their counters."""
+        ...
+
+    @property
+    def events(self) -> EventRepository:
+        """Events of Stripe's."""
+        ...
+
+    @property
+    def reviews(self) -> ReviewRepository:
+        """What a person must look at."""
+        ...
+
+    @property
+    def slots(self) -> SlotRepository:
+        """Locks, and open payments."""
+        ...
+
+    @property
+    def refs(self) -> RefRepository:
+        """Whose an id is."""
+        ...
+
+    @property
+    def connection(self) -> Any:
+        """The raw handle. What the host writes through it commits or rolls back with us."""
+        ...
+
+
+Body = Callable[[UnitOfWork], Awaitable[T]]
+"""What a store runs in a transaction. It may run several times, so it has no other effect."""
+
+
+class Store(Protocol):
+    """Runs bodies in transactions."""
+
+    @property
+    def is_async(self) -> bool:
+        """Whether `run` answers with an awaitable."""
+        ...
+
+    @property
+    def async_hooks(self) -> bool:
+        """Whether a body, and so a host's hook, may wait."""
+        ...
+
+    def run(self, body: Body[T], *, read_only: bool = False) -> MaybeAwaitable[T]:
+        """The result of `body` in a committed transaction.
+
+        Args:
+            body: Called afresh for every attempt, with the unit of work.
+            read_only: It only reads; it sees one state of the store, and waits for no writer.
+
+        Raises:
+            StoreUnavailable: the store was out of reach, busy or full, for 10 seconds at most.
+                Nothing was changed, or the store cannot tell.
+        """
+        ...
+
+
+# --- Stripe ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntentAnswer:
+    """A payment intent as the gateway answered it just now.
+
+    Attributes:
+        id: Stripe's id.
+        payment_id: The payment of ours that its metadata names.
+        facts: What it tells for certain.
+        step: Stripe's word for it (`requires_payment_method`, `processing`, ...).
+        client_secret: Lets a browser pay it; never stored or shown.
+    """
+
+    id: str
+    payment_id: str | None
+    facts: Facts
+    step: str
+    client_secret: str | None = field(repr=False)
+
+
+class Gateway(Protocol):
+    """Stripe, for payment intents.
+
+    Every method raises `GatewayUnavailable` (make the same call again, with the same key),
+    `GatewayFailed` (whether it acted is unknown, and that key will never tell) or
+    `GatewayRefused` (nothing was done).
+    """
+
+    @property
+    def is_async(self) -> bool:
+        """Whether its methods wait."""
+        ...
+
+    @property
+    def livemode(self) -> bool:
+        """Whether real money moves."""
+        ...
+
+    async def create(self, parameters: Mapping[str, Any], idempotency_key: str) -> IntentAnswer:
+        """Creates a payment intent."""
+        ...
+
+    async def retrieve(self, intent_id: str) -> IntentAnswer:
+        """Reads a payment intent."""
+        ...
+
+    async def cancel(self, intent_id: str) -> IntentAnswer:
+        """Cancels a payment intent."""
+        ...
+
+    async def list(self, since: datetime, until: datetime) -> Sequence[IntentAnswer]:
+        """All payment intents created between these two times."""
+        ...
+
+
+# --- The host --------------------------------------------------------------------------------
+
+
+class Catalog(Protocol):
+    """The host's products."""
+
+    def get(self, ref: ProductRef) -> MaybeAwaitable[Product | None]:
+        """The product of that name, as it is now."""
+        ...
+
+
+PurchaseHook = Callable[[Purchase, Any], Any]
+"""`on_purchase(purchase, unit_of_work)`: called in the transaction that writes a new purchase.
+What it writes through `unit_of_work.connection` is committed with the purchase; what it raises
+undoes both. It may be called again for the same purchase when a transaction is run again."""
+
+
+class Clock(Protocol):
+    """The time, and the only way in which the core waits."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> MaybeAwaitable[None]:
+        """Waits."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock, for sync services."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Blocks this thread."""
+        time.sleep(seconds)
+
+
+class AsyncSystemClock:
+    """The machine's clock, for async services."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """Suspends this task."""
+        import asyncio  # noqa: PLC0415  # sync hosts never need it
+
+        await asyncio.sleep(seconds)

@@ -1,0 +1,204 @@
+"""Whether a buyer may have a product now, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from payfulfill.models import (
+    AccessDecision,
+    LibraryEntry,
+    Payment,
+    PaymentStatus,
+    ProductRef,
+    Purchase,
+    PurchaseKind,
+    PurchaseState,
+)
+from payfulfill.rules.purchase import FAR_FUTURE, Span, spans
+
+REASONS: Final[Mapping[str, str]] = {
+    # allowed
+    "owned": "You own this.",
+    "subscribed": "Your subscription runs until {end}.",
+    "covered": "Your subscription covers this.",
+    # denied, the most telling first
+    "download_limit_reached": "You have used all {limit} downloads of {title}.{until}",
+    "suspended": "Your bank has questioned the payment; access is on hold until that is settled.",
+    "not_started": "Your access begins on {start}.",
+    "ended": "Your subscription ended on {end}.",
+    "revoked": "Your payment was returned, and access with it.",
+    "payment_in_review": "Your payment needs to be looked at by a person; we will be in touch.",
+    "payment_processing": "Your bank is still processing the payment.",
+    "payment_pending": "Your payment has not been completed yet.",
+    "unknown_product": "There is no such product.",
+    "not_owned": "You have not bought this.",
+}
+"""Every code of an access decision, with the words for the buyer."""
+
+ALLOWED: Final = frozenset({"owned", "subscribed", "covered"})
+_TELLING: Final = {code: place for place, code in enumerate(REASONS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What one purchase says about one product now."""
+
+    code: str
+    purchase: Purchase
+    span: Span
+    limit: int | None
+    remaining: int | None
+
+    @property
+    def allows(self) -> bool:
+        """Whether it gives access."""
+        return self.code in ALLOWED
+
+
+def rights(
+    ref: ProductRef,
+    tags: Iterable[str],
+    purchases: Sequence[Purchase],
+    used: Mapping[str, int],
+    now: datetime,
+) -> list[Right]:
+    """What each of a buyer's purchases says about `ref`, the one to use first in front.
+
+    Args:
+        ref: The product asked for.
+        tags: Its labels.
+        purchases: The buyer's purchases of `ref`, and all that could cover it.
+        used: How many downloads were counted on each purchase, by its id.
+        now: The time of asking.
+
+    An unlimited right goes first, then the one that ends soonest.
+    """
+    labels = frozenset(tags)
+    when = spans(purchases)
+    found = [
+        _right(ref, purchase, when[purchase.id], used.get(purchase.id, 0), now)
+        for purchase in purchases
+        if purchase.product == ref or purchase.terms.cover(ref, labels)
+    ]
+    return sorted(found, key=_preference)
+
+
+def _right(ref: ProductRef, purchase: Purchase, span: Span, used: int, now: datetime) -> Right:
+    terms = purchase.terms
+    # The limit of a pass is on what it covers: being a member is not a download.
+    limit = None if purchase.product == ref and terms.covers else terms.download_limit
+    remaining = None if limit is None else max(limit - used, 0)
+    return Right(_verdict(ref, purchase, span, remaining, now), purchase, span, limit, remaining)
+
+
+def _verdict(
+    ref: ProductRef, purchase: Purchase, span: Span, remaining: int | None, now: datetime
+) -> str:
+    if purchase.state is PurchaseState.REVOKED:
+        return "revoked"
+    if purchase.state is PurchaseState.DUPLICATE:
+        return "not_owned"  # its sibling decides
+    if span.end is not None and now >= span.end:
+        return "ended"
+    if purchase.state is PurchaseState.SUSPENDED:
+        return "suspended"
+    # A clock of ours behind Stripe's must not keep out who has just paid: only waiting for the
+    # pass before it is "not started".
+    if purchase.paid_at < span.start and now < span.start:
+        return "not_started"
+    if remaining == 0:
+        return "download_limit_reached"
+    if purchase.product != ref:
+        return "covered"
+    return "owned" if span.end is None else "subscribed"
+
+
+def _preference(right: Right) -> tuple[object, ...]:
+    if right.allows:
+        return (0, right.limit is not None, right.span.end or FAR_FUTURE, *_age(right))
+    return (1, _TELLING[right.code], *_latest_end(right), *_age(right))
+
+
+def _age(right: Right) -> tuple[datetime, str]:
+    return right.purchase.paid_at, right.purchase.id
+
+
+def _latest_end(right: Right) -> tuple[float]:
+    return (-(right.span.end or FAR_FUTURE).timestamp(),)
+
+
+def entry(purchase: Purchase, span: Span, used: int, now: datetime) -> LibraryEntry:
+    """What a buyer's library says about one purchase."""
+    limit = purchase.terms.download_limit
+    return LibraryEntry(
+        purchase=purchase,
+        starts_at=span.start,
+        ends_at=span.end,
+        remaining=None if limit is None else max(limit - used, 0),
+        usable=_verdict(purchase.product, purchase, span, None, now) in ALLOWED,
+    )
+
+
+def decide(
+    found: Sequence[Right], *, payment: Payment | None = None, known: bool = True
+) -> AccessDecision:
+    """The answer, from the rights `found` and, without any, from the buyer's last payment.
+
+    Args:
+        found: What `rights` returned.
+        payment: The buyer's latest payment for the product, if one is to be told of.
+        known: Whether the catalogue has the product.
+    """
+    best = found[0] if found else None
+    if best is None or best.code == "not_owned":
+        code = _without_right(payment, known=known)
+        return AccessDecision(allowed=False, code=code, reason=REASONS[code])
+    return AccessDecision(
+        allowed=best.allows,
+        code=best.code,
+        reason=_reason(best),
+        purchase_id=best.purchase.id,
+        limit=best.limit,
+        remaining=best.remaining,
+        ends_at=best.span.end,
+    )
+
+
+def _without_right(payment: Payment | None, *, known: bool) -> str:
+    if not known:
+        return "unknown_product"
+    match payment:
+        case Payment(status=PaymentStatus.REVIEW):
+            return "payment_in_review"
+        case Payment(status=PaymentStatus.PENDING, intent_status="processing"):
+            return "payment_processing"
+        case Payment(status=PaymentStatus.PENDING | PaymentStatus.CREATED):
+            return "payment_pending"
+        case _:
+            return "not_owned"
+
+
+def _reason(right: Right) -> str:
+    end = right.span.end
+    what = "your subscription" if right.purchase.kind is PurchaseKind.SUBSCRIPTION else "this"
+    return REASONS[right.code].format(
+        start=day(right.span.start),
+        end="" if end is None else day(end),
+        limit=right.limit,
+        title=what,
+        until="" if end is None else f" It runs until {day(end)}.",
+    )
+
+
+def day(moment: datetime) -> str:
+    """A date in words, such as `3 March 2026`, the same in every locale."""
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+
+
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June", "July",
+    "August", "September", "October", "November", "December",
+)  # fmt: skip

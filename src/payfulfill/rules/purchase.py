@@ -1,0 +1,71 @@
+"""What each purchase is worth beside its siblings, and how long it lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from payfulfill.models import Period, Purchase, PurchaseState
+
+FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when to when a purchase gives access; `end` None means for ever."""
+
+    start: datetime
+    end: datetime | None
+
+
+def _order(purchase: Purchase) -> tuple[datetime, str]:
+    return purchase.paid_at, purchase.payment_id
+
+
+def rank(siblings: Iterable[Purchase]) -> list[Purchase]:
+    """One buyer's purchases of one product, each in its state.
+
+    Of several things that cannot be bought twice, the one paid first that is not revoked counts;
+    the others are duplicates, until it is revoked.
+    """
+    ranked: list[Purchase] = []
+    taken = False
+    for purchase in sorted(siblings, key=_order):
+        counts = purchase.standing is not PurchaseState.REVOKED and not purchase.terms.repeatable
+        duplicate = counts and taken
+        taken = taken or counts
+        state = PurchaseState.DUPLICATE if duplicate else purchase.standing
+        ranked.append(purchase if state is purchase.state else replace(purchase, state=state))
+    return ranked
+
+
+def spans(purchases: Iterable[Purchase]) -> dict[str, Span]:
+    """From when to when each purchase gives access, by its id.
+
+    Passes of one product follow one another: each begins when it was paid or, if that is later,
+    when the one before ends. One that was revoked ends at what revoked it, and the later ones
+    move up to that, though never before they were paid.
+    """
+    found: dict[str, Span] = {}
+    free_from: dict[tuple[str, object], datetime] = {}
+    for purchase in sorted(purchases, key=_order):
+        period = purchase.terms.period
+        if period is None:
+            found[purchase.id] = Span(purchase.paid_at, purchase.revoked_at)
+            continue
+        chain = (purchase.buyer_id, purchase.product)
+        start = max(purchase.paid_at, free_from.get(chain, purchase.paid_at))
+        end = _end(period, start)
+        if purchase.revoked_at is not None:
+            end = min(end, max(start, purchase.revoked_at))
+        found[purchase.id] = Span(start, end)
+        free_from[chain] = end
+    return found
+
+
+def _end(period: Period, start: datetime) -> datetime:
+    try:
+        return period.after(start)
+    except OverflowError:  # a pass for a thousand years is a pass for ever
+        return FAR_FUTURE

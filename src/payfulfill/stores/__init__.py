@@ -1,0 +1,26 @@
+"""Where payments, purchases and events are kept."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from payfulfill.stores.memory import AsyncMemoryStore, MemoryStore
+    from payfulfill.stores.sqlite import AsyncSQLiteStore, SQLiteStore
+
+_MODULES = {
+    "AsyncMemoryStore": "memory",
+    "MemoryStore": "memory",
+    "AsyncSQLiteStore": "sqlite",
+    "SQLiteStore": "sqlite",
+}
+
+__all__ = ["AsyncMemoryStore", "AsyncSQLiteStore", "MemoryStore", "SQLiteStore"]
+
+
+def __getattr__(name: str) -> Any:
+    # A store's driver is imported when the store is used, and not before.
+    if name in _MODULES:
+        return getattr(import_module(f"payfulfill.stores.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

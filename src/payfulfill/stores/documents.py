@@ -1,0 +1,46 @@
+"""Values that stores keep as JSON text."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+from pydantic import TypeAdapter
+
+from payfulfill.models import Attempt, Facts, Terms
+
+_TERMS = TypeAdapter(Terms)
+_ATTEMPT = TypeAdapter(Attempt)
+
+
+@lru_cache(maxsize=1024)  # a shop has few terms, and they are frozen
+def dump_terms(terms: Terms) -> str:
+    """Terms as text."""
+    return _TERMS.dump_json(terms).decode()
+
+
+@lru_cache(maxsize=1024)
+def load_terms(text: str) -> Terms:
+    """Terms from text."""
+    return _TERMS.validate_json(text)
+
+
+def dump_attempt(attempt: Attempt | None) -> str | None:
+    """An attempt as text."""
+    return None if attempt is None else _ATTEMPT.dump_json(attempt).decode()
+
+
+def load_attempt(text: str | None) -> Attempt | None:
+    """An attempt from text."""
+    return None if text is None else _ATTEMPT.validate_json(text)
+
+
+def dump_facts(facts: Facts) -> str:
+    """Facts as text."""
+    return json.dumps(facts, separators=(",", ":"))
+
+
+def load_facts(text: str) -> Facts:
+    """Facts from text."""
+    facts: Facts = json.loads(text)
+    return facts

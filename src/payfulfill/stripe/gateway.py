@@ -1,0 +1,201 @@
+"""Stripe's API, through its official SDK."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import stripe
+from stripe import StripeClient
+
+from payfulfill.errors import (
+    ConfigurationError,
+    GatewayFailed,
+    GatewayRefused,
+    GatewayUnavailable,
+    PayfulfillError,
+)
+from payfulfill.ports import IntentAnswer
+from payfulfill.stripe.events import claimed_payment, intent_facts
+
+API_VERSION = "2026-10-28.endive"
+"""The version of Stripe's API that objects are read at, whatever the account's default is."""
+
+_PAGE = 100  # the most that Stripe's lists give at once
+_READ_SECONDS = 5.0
+_HTTP_BUSY = (409, 429)  # key in use; rate limited or lock timeout
+_HTTP_SERVER_ERROR = 500
+
+
+class _Gateway(ABC):
+    """What the sync and the async gateway share: everything but how the SDK is called."""
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        api_base: str | None = None,
+        timeout: float = 20.0,
+        telemetry: bool = False,
+    ) -> None:
+        """Sets up the connection; nothing is sent yet.
+
+        Args:
+            api_key: A secret or restricted key of Stripe's, `sk_...` or `rk_...`.
+            api_base: Another address than Stripe's, such as the sandbox's.
+            timeout: Seconds until a call counts as lost; reads never wait longer than 5.
+            telemetry: Whether the SDK may report latencies to Stripe, for which it also writes an
+                id into the user's home. It is a switch of the whole process.
+
+        Raises:
+            ConfigurationError: the key is not one that servers use.
+        """
+        self._livemode = _is_live(api_key)
+        if not telemetry:
+            stripe.enable_telemetry = False
+        self._http: list[stripe.HTTPClient] = []
+        self._writer = self._client(api_key, api_base, timeout)
+        self._reader = self._client(api_key, api_base, min(timeout, _READ_SECONDS))
+
+    def _client(self, api_key: str, api_base: str | None, timeout: float) -> StripeClient:
+        http = self._http_client(timeout)
+        self._http.append(http)
+        return StripeClient(
+            api_key,
+            stripe_version=API_VERSION,
+            base_addresses={"api": api_base} if api_base else {},
+            # The services retry: only they know whether the same key can still give an answer.
+            max_network_retries=0,
+            http_client=http,
+        )
+
+    @abstractmethod
+    def _http_client(self, timeout: float) -> stripe.HTTPClient: ...
+
+    @abstractmethod
+    async def _send(self, service: Any, verb: str, *arguments: Any) -> Any: ...
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the key moves real money."""
+        return self._livemode
+
+    def __repr__(self) -> str:
+        mode = "live" if self._livemode else "test"
+        return f"<{type(self).__name__} in {mode} mode>"
+
+    async def create(self, parameters: Mapping[str, Any], idempotency_key: str) -> IntentAnswer:
+        """Creates a payment intent: https://docs.stripe.com/api/payment_intents/create"""
+        options = {"idempotency_key": idempotency_key}
+        return _answer(await self._call(self._writer, "create", dict(parameters), options))
+
+    async def retrieve(self, intent_id: str) -> IntentAnswer:
+        """Reads a payment intent: https://docs.stripe.com/api/payment_intents/retrieve"""
+        parameters = {"expand": ["latest_charge"]}
+        return _answer(await self._call(self._reader, "retrieve", intent_id, parameters))
+
+    async def cancel(self, intent_id: str) -> IntentAnswer:
+        """Cancels a payment intent: https://docs.stripe.com/api/payment_intents/cancel"""
+        options = {"idempotency_key": f"{intent_id}:cancel"}
+        return _answer(await self._call(self._writer, "cancel", intent_id, {}, options))
+
+    async def list(self, since: datetime, until: datetime) -> Sequence[IntentAnswer]:
+        """Lists payment intents: https://docs.stripe.com/api/payment_intents/list
+
+        Stripe's lists show what was just written; its search does not.
+        """
+        created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
+        parameters: dict[str, Any] = {"created": created, "limit": _PAGE}
+        found: list[IntentAnswer] = []
+        while True:
+            page = await self._call(self._reader, "list", parameters)
+            found += [_answer(intent) for intent in page.data]
+            if not page.has_more:
+                return found
+            parameters["starting_after"] = found[-1].id
+
+    async def _call(self, client: StripeClient, verb: str, *arguments: Any) -> Any:
+        try:
+            return await self._send(client.v1.payment_intents, verb, *arguments)
+        except stripe.StripeError as error:
+            raise _translated(error) from error
+
+
+class StripeGateway(_Gateway):
+    """Stripe, for sync services."""
+
+    is_async = False
+
+    def _http_client(self, timeout: float) -> stripe.HTTPClient:
+        return stripe.RequestsClient(timeout=timeout)
+
+    async def _send(self, service: Any, verb: str, *arguments: Any) -> Any:
+        return getattr(service, verb)(*arguments)
+
+    def close(self) -> None:
+        """Closes this thread's connections to Stripe."""
+        for http in self._http:
+            http.close()  # type: ignore[no-untyped-call]  # the SDK's
+
+
+class AsyncStripeGateway(_Gateway):
+    """Stripe, for async services. Needs the extra `payfulfill[async]`."""
+
+    is_async = True
+
+    def _http_client(self, timeout: float) -> stripe.HTTPClient:
+        try:
+            return stripe.HTTPXClient(timeout=timeout)
+        except ImportError as error:
+            raise ConfigurationError(
+                "AsyncStripeGateway needs httpx: pip install 'payfulfill[async]'"
+            ) from error
+
+    async def _send(self, service: Any, verb: str, *arguments: Any) -> Any:
+        return await getattr(service, f"{verb}_async")(*arguments)
+
+    async def close(self) -> None:
+        """Closes the connections to Stripe."""
+        for http in self._http:
+            await http.close_async()  # type: ignore[no-untyped-call]  # the SDK's
+
+
+def _is_live(api_key: str) -> bool:
+    kind, _, rest = str(api_key).partition("_")
+    mode, _, secret = rest.partition("_")
+    if kind in ("sk", "rk") and mode in ("test", "live") and secret:
+        return mode == "live"
+    raise ConfigurationError(
+        "api_key must be a secret or restricted key of Stripe's: sk_test_..., sk_live_..., "
+        "rk_test_... or rk_live_...; publishable keys (pk_...) are for browsers"
+    )
+
+
+def _answer(intent: Any) -> IntentAnswer:
+    content: Mapping[str, Any] = intent.to_dict()
+    try:
+        facts = intent_facts(content, account="", seen_at=None)
+    except ValueError as error:
+        raise GatewayFailed("Stripe answered with a payment intent of unknown shape") from error
+    return IntentAnswer(
+        id=content["id"],
+        payment_id=claimed_payment(content),
+        facts=facts,
+        step=content["status"],
+        client_secret=content.get("client_secret"),
+    )
+
+
+def _translated(error: stripe.StripeError) -> PayfulfillError:
+    """Stripe's error as one of ours: https://docs.stripe.com/error-low-level"""
+    status = error.http_status
+    said = f"{error.user_message or type(error).__name__} (request {error.request_id})"
+    if status is None:
+        return GatewayUnavailable(f"Stripe cannot be reached ({type(error).__name__})")
+    if status in _HTTP_BUSY:
+        return GatewayUnavailable(f"Stripe is busy: {said}")
+    if status >= _HTTP_SERVER_ERROR:
+        return GatewayFailed(f"Stripe failed: {said}")
+    return GatewayRefused(f"Stripe refused: {said}", reason=str(error.code or ""))

@@ -1,0 +1,540 @@
+"""From the bytes of a webhook to a purchase, and to the answer that Stripe gets.
+
+Verify, parse and interpret are pure. Then one transaction stores the event and all its effects;
+an event that needs a look at Stripe takes two, with the look between them and no transaction
+open. We answer 2xx for what is durable, and for nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from payfulfill.colour import drive, require_async, require_sync, settle
+from payfulfill.errors import GatewayRefused, SignatureRejected, Unavailable
+from payfulfill.facts import intents, join
+from payfulfill.fulfilment import Fulfilment, Recorded, with_step
+from payfulfill.models import (
+    EventStatus,
+    OutcomeKind,
+    Payment,
+    Review,
+    StoredEvent,
+    WebhookOutcome,
+    utc,
+)
+from payfulfill.ports import (
+    AsyncSystemClock,
+    Clock,
+    Gateway,
+    IntentAnswer,
+    PurchaseHook,
+    Store,
+    SystemClock,
+    Target,
+    UnitOfWork,
+)
+from payfulfill.rules import FINDINGS
+from payfulfill.stripe.events import MAX_BODY, Event, Reading, interpret, parse, redacted, restored
+from payfulfill.stripe.signature import check_secrets, verify
+
+T = TypeVar("T")
+
+log = logging.getLogger("payfulfill.webhooks")
+
+MAX_TRIES: Final = 8
+"""How often an event may fail by its content before it is given up."""
+
+_NOTE: Final = 500  # characters of an error that are kept with its event
+_LEASE: Final = timedelta(seconds=30)
+_FIRST_DELAY: Final = timedelta(seconds=10)
+_LONGEST_DELAY: Final = timedelta(hours=1)
+_OK, _BAD_REQUEST, _TOO_LARGE, _UNAVAILABLE = 200, 400, 413, 503
+_FINAL: Final = (EventStatus.DONE, EventStatus.IGNORED, EventStatus.DEAD)
+_ALARMING: Final = ("another account", "another mode", "clock_skew")
+"""Why an event may be turned away that an operator should hear of."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One event on its way.
+
+    Attributes:
+        event: The event.
+        reading: What it tells.
+        row: What the store holds of it, or is to hold.
+    """
+
+    event: Event
+    reading: Reading
+    row: StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What became of an event, for now or for good."""
+
+    kind: OutcomeKind
+    note: str | None = None
+    recorded: Recorded | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The intent must be read from Stripe first; the event is leased to us meanwhile.
+
+    Attributes:
+        work: The event.
+        number: The number that was taken for the answer.
+    """
+
+    work: _Work
+    number: int
+
+
+_FOREIGN: Final = _Ending(OutcomeKind.IGNORED, "not ours")
+_MISSING: Final = _Ending(OutcomeKind.DEAD, "its payment is not in the store")
+
+
+def _expected(reading: Reading) -> _Ending:
+    """How an event will end, as far as it tells by itself."""
+    if reading.unusable is not None:
+        return _Ending(OutcomeKind.DEAD, reading.unusable)
+    if reading.ignored is not None:
+        return _Ending(OutcomeKind.IGNORED, reading.ignored)
+    return _Ending(OutcomeKind.DONE)
+
+
+def _without_payment(reading: Reading) -> _Ending | None:
+    """How an event ends whose payment we do not know; None if Stripe must be asked first.
+
+    Only what is proven to be another's is ignored.
+    """
+    if reading.payment_id is not None:
+        return _MISSING
+    return _FOREIGN if reading.carries_intent else None
+
+
+def _is_news(payment: Payment, step: str | None) -> bool:
+    """Whether an event about the display status can change what we display.
+
+    It can if we show another one, or if a read is under way that may bring an older one.
+    """
+    if step is None or payment.intent_status is None:
+        return False
+    shown = [
+        intent["step"][0]
+        for id, intent in intents(payment.facts)
+        if id == payment.intent_id and "step" in intent
+    ]
+    return payment.intent_status != step or payment.reads > max(shown, default=0)
+
+
+class _Core:
+    """What `WebhookHandler` does, written once for both colours."""
+
+    def __init__(
+        self,
+        store: Store,
+        gateway: Gateway,
+        secrets: Sequence[str],
+        clock: Clock,
+        hook: PurchaseHook | None,
+    ) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._secrets = check_secrets(secrets)
+        self._clock = clock
+        self._hook = hook
+
+    async def handle(self, body: bytes, header: str | bytes | None) -> WebhookOutcome:
+        if not isinstance(body, bytes):
+            raise TypeError(
+                "body must be the bytes of the request as they came, which Stripe signed; not "
+                f"{type(body).__name__} (a parsed and re-serialised body has another signature)"
+            )
+        if len(body) > MAX_BODY:
+            return _rejected(_TOO_LARGE, "body too large")
+        try:
+            verify(body, header, self._secrets, self._clock.now())
+        except SignatureRejected as error:
+            return _rejected(_BAD_REQUEST, error.reason)
+        return await self._answer(self._work(parse(body)))
+
+    def _work(self, event: Event) -> _Work:
+        reading = self._read(event)
+        expected = _expected(reading)
+        row = StoredEvent(
+            account=event.account,
+            id=event.id,
+            type=event.type,
+            livemode=event.livemode,
+            created_at=utc(event.created),
+            received_at=self._clock.now(),
+            status=EventStatus(expected.kind.value),
+            note=expected.note,
+            payload=redacted(event) if expected.kind is OutcomeKind.DEAD else None,
+        )
+        return _Work(event, reading, row)
+
+    def _read(self, event: Event) -> Reading:
+        """What an event tells us; nothing, if it is of another account or mode."""
+        if event.unusable is None and event.account:
+            return Reading(ignored="another account")
+        if event.unusable is None and event.livemode != self._gateway.livemode:
+            return Reading(ignored="another mode")
+        return interpret(event)
+
+    async def _answer(self, work: _Work) -> WebhookOutcome:
+        """Does what can be done of an event, and says what became of it."""
+        try:
+            try:
+                step = await self._run(partial(self._first, work=work))
+                ending = await self._look(step) if isinstance(step, _Look) else step
+            except Unavailable:
+                raise
+            except Exception as error:  # its content, a hook or we are at fault: it is kept
+                ending = await self._park(work, error)
+        except Unavailable as error:
+            log.warning("Not acknowledged: %s", error, extra=_about(work.event))
+            return _outcome(work.event, _Ending(OutcomeKind.UNAVAILABLE, error.code))
+        _report(work.event, ending)
+        return _outcome(work.event, ending)
+
+    # --- the first transaction ----------------------------------------------------------------
+
+    async def _first(self, uow: UnitOfWork, work: _Work) -> _Ending | _Look:
+        """Stores the event and, where nothing more need be known, all its effects.
+
+        The row is inserted as it will most likely end: it commits together with the effects, or
+        is mended in the same transaction.
+        """
+        target = await self._target(uow, work.reading)
+        row = work.row if target is None else replace(work.row, payment_id=target.payment_id)
+        if not await uow.events.add(row):
+            held = await uow.events.lock(row.account, row.id)
+            known = self._known(held)
+            if held is None or known is not None:
+                return await self._repeat(uow, target, known)
+            row = held
+        return await self._write(
+            uow, replace(work, row=row), await self._process(uow, work, target)
+        )
+
+    async def _target(self, uow: UnitOfWork, reading: Reading) -> Target | None:
+        """Whose payment it is, by our own record of the intent or of what it claims."""
+        target = await uow.refs.get(reading.intent_id) if reading.intent_id else None
+        if target is None and reading.payment_id is not None:
+            target = await uow.refs.get(reading.payment_id)
+        return target
+
+    def _known(self, held: StoredEvent | None) -> _Ending | None:
+        """What to answer for an event that the store holds; None if it is to be tried now."""
+        if held is not None and held.status in _FINAL:
+            return _Ending(OutcomeKind.DUPLICATE, held.status.value)
+        if held is not None and held.leased_until and held.leased_until > self._clock.now():
+            return _Ending(OutcomeKind.PENDING, "under way")
+        return None
+
+    async def _repeat(
+        self, uow: UnitOfWork, target: Target | None, known: _Ending | None
+    ) -> _Ending:
+        """The answer for an event that is in the store, with what it led to."""
+        ending = known or _Ending(OutcomeKind.PENDING, "under way")
+        if target is None:
+            return ending
+        payment = await uow.payments.get(target.buyer_id, target.payment_id)
+        return replace(ending, recorded=Recorded(payment)) if payment else ending
+
+    async def _process(self, uow: UnitOfWork, work: _Work, target: Target | None) -> _Ending | int:
+        """Joins what is certain. How the event ends, or the number for a look at Stripe."""
+        reading = work.reading
+        expected = _expected(reading)
+        if expected.kind is not OutcomeKind.DONE:
+            return expected
+        if target is None:
+            return _without_payment(reading) or 0
+        recorded = await self._fulfilment().observe(uow, target, reading.facts)
+        if recorded is None:
+            return _MISSING
+        payment = recorded.payment
+        if not reading.must_read and not _is_news(payment, reading.step):
+            return _Ending(OutcomeKind.DONE, recorded=recorded)
+        await uow.payments.save(replace(payment, reads=payment.reads + 1))
+        return payment.reads + 1
+
+    async def _write(self, uow: UnitOfWork, work: _Work, step: _Ending | int) -> _Ending | _Look:
+        """Writes what becomes of an event."""
+        if isinstance(step, int):
+            row = self._leased(work)
+            await uow.events.save(row)
+            return _Look(replace(work, row=row), step)
+        row = self._ended(work, step)
+        if row != work.row:
+            await uow.events.save(row)
+        if row.status is EventStatus.DEAD:
+            await uow.reviews.add(self._review(row, step))
+        return step
+
+    # --- the look at Stripe, and the second transaction ---------------------------------------
+
+    async def _look(self, look: _Look) -> _Ending:
+        """Reads the intent, with no transaction open, and finishes the event."""
+        answer: IntentAnswer | None
+        try:
+            answer = await self._gateway.retrieve(look.work.reading.intent_id)
+        except Unavailable as error:
+            return await self._run(partial(self._postpone, work=look.work, error=error))
+        except GatewayRefused as error:
+            if error.reason != "resource_missing":
+                raise
+            answer = None  # our account has no such intent
+        return await self._run(partial(self._second, look=look, answer=answer))
+
+    async def _second(self, uow: UnitOfWork, look: _Look, answer: IntentAnswer | None) -> _Ending:
+        """Joins what was read, and ends the event."""
+        work = look.work
+        held = await uow.events.lock(work.row.account, work.row.id)
+        if held != work.row:  # our lease ran out, and another took it
+            return self._known(held) or _Ending(OutcomeKind.PENDING, "under way")
+        ending = await self._conclude(uow, look, answer)
+        await self._write(uow, work, ending)
+        return ending
+
+    async def _conclude(self, uow: UnitOfWork, look: _Look, answer: IntentAnswer | None) -> _Ending:
+        reading = look.work.reading
+        target = await self._target(uow, reading)
+        if target is None and answer is not None and answer.payment_id is not None:
+            target = await uow.refs.get(answer.payment_id)
+            if target is None:
+                return _MISSING
+        if target is None:
+            return _FOREIGN
+        read = {} if answer is None else with_step(answer, look.number)
+        recorded = await self._fulfilment().observe(uow, target, join(reading.facts, read))
+        return _MISSING if recorded is None else _Ending(OutcomeKind.DONE, recorded=recorded)
+
+    async def _postpone(self, uow: UnitOfWork, work: _Work, error: Unavailable) -> _Ending:
+        """Stripe is away: no fault of the event's, so it does not count as a try."""
+        held = await uow.events.lock(work.row.account, work.row.id)
+        if held != work.row:
+            return self._known(held) or _Ending(OutcomeKind.PENDING, "under way")
+        later = self._clock.now() + _FIRST_DELAY
+        row = replace(work.row, note=_named(error), next_try_at=later, leased_until=None)
+        await uow.events.save(row)
+        return _Ending(OutcomeKind.PENDING, error.code)
+
+    # --- what fails --------------------------------------------------------------------------
+
+    async def _park(self, work: _Work, error: Exception) -> _Ending:
+        """Keeps an event that failed by its content, to be tried again."""
+        log.error(
+            "Event %s could not be handled", work.event.id, exc_info=error, extra=_about(work.event)
+        )
+        return await self._run(partial(self._keep, work=work, error=error))
+
+    async def _keep(self, uow: UnitOfWork, work: _Work, error: Exception) -> _Ending:
+        ending = _Ending(OutcomeKind.PENDING, _named(error))
+        if await uow.events.add(self._failed(work.row, work.event, error)):
+            return ending
+        held = await uow.events.lock(work.row.account, work.row.id)
+        if held is None or held.status in _FINAL:
+            return self._known(held) or ending
+        row = self._failed(held, work.event, error)
+        if row.tries >= MAX_TRIES:
+            ending = _Ending(OutcomeKind.DEAD, row.note)
+        else:
+            await uow.events.save(row)
+            return ending
+        await self._write(uow, replace(work, row=row), ending)
+        return ending
+
+    async def process_pending(self, limit: int) -> list[WebhookOutcome]:
+        now = self._clock.now()
+        due = await self._run(lambda uow: uow.events.due(now, limit), read_only=True)
+        return [await self._answer(self._work(restored(row.payload or ""))) for row in due]
+
+    # --- rows of the store ---------------------------------------------------------------------
+
+    def _leased(self, work: _Work) -> StoredEvent:
+        until = self._clock.now() + _LEASE
+        return replace(
+            work.row,
+            status=EventStatus.PENDING,
+            payload=redacted(work.event),
+            next_try_at=until,
+            leased_until=until,
+        )
+
+    def _failed(self, row: StoredEvent, event: Event, error: Exception) -> StoredEvent:
+        delay = min(_FIRST_DELAY * 4**row.tries, _LONGEST_DELAY)
+        return replace(
+            row,
+            status=EventStatus.PENDING,
+            payload=redacted(event),
+            note=_named(error),
+            tries=row.tries + 1,
+            next_try_at=self._clock.now() + delay,
+            leased_until=None,
+        )
+
+    def _ended(self, work: _Work, ending: _Ending) -> StoredEvent:
+        recorded = ending.recorded
+        dead = ending.kind is OutcomeKind.DEAD
+        return replace(
+            work.row,
+            status=EventStatus(ending.kind.value),
+            note=ending.note,
+            payment_id=recorded.payment.id if recorded else work.row.payment_id,
+            payload=redacted(work.event) if dead else None,
+            next_try_at=None,
+            leased_until=None,
+        )
+
+    def _review(self, row: StoredEvent, ending: _Ending) -> Review:
+        code = "payment_missing" if ending is _MISSING else "event_dead"
+        subject = f"{row.account}/{row.id}" if row.account else row.id
+        return Review(
+            id=f"{code}:{subject}",
+            code=code,
+            subject=subject,
+            detail=f"{FINDINGS[code]} ({row.type or 'no type'}: {row.note})",
+            payment_id=row.payment_id,
+            opened_at=self._clock.now(),
+        )
+
+    # --- ports ---------------------------------------------------------------------------------
+
+    def _fulfilment(self) -> Fulfilment:
+        return Fulfilment(self._clock.now(), self._hook)
+
+    async def _run(
+        self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
+    ) -> T:
+        return await settle(self._store.run(body, read_only=read_only))
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:_NOTE]
+
+
+def _about(event: Event) -> dict[str, Any]:
+    return {"event_id": event.id, "event_type": event.type, "account": event.account}
+
+
+def _rejected(status_code: int, reason: str) -> WebhookOutcome:
+    level = logging.WARNING if reason in _ALARMING else logging.INFO
+    log.log(level, "Webhook rejected: %s", reason, extra={"alert": reason})
+    return WebhookOutcome(status_code=status_code, kind=OutcomeKind.REJECTED, reason=reason)
+
+
+def _report(event: Event, ending: _Ending) -> None:
+    """Tells an operator, once it is committed, what became of an event."""
+    if ending.recorded is not None:
+        ending.recorded.log()
+    alarming = ending.kind is OutcomeKind.DEAD or ending.note in _ALARMING
+    level = logging.WARNING if alarming else logging.DEBUG
+    if log.isEnabledFor(level):
+        log.log(
+            level,
+            "Event %s (%s): %s%s",
+            event.id,
+            event.type,
+            ending.kind.value,
+            f", {ending.note}" if ending.note else "",
+            extra={**_about(event), "outcome": ending.kind.value},
+        )
+
+
+def _outcome(event: Event, ending: _Ending) -> WebhookOutcome:
+    payment = ending.recorded.payment if ending.recorded else None
+    unavailable = ending.kind is OutcomeKind.UNAVAILABLE
+    return WebhookOutcome(
+        status_code=_UNAVAILABLE if unavailable else _OK,
+        kind=ending.kind,
+        event_id=event.id,
+        event_type=event.type,
+        payment_id=payment.id if payment else None,
+        purchase_id=payment.purchase_id if payment else None,
+        reason=ending.note,
+    )
+
+
+class WebhookHandler:
+    """Answers Stripe's webhooks: each event takes effect once, however often it comes."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        gateway: Gateway,
+        secrets: Sequence[str],
+        clock: Clock | None = None,
+        on_purchase: PurchaseHook | None = None,
+    ) -> None:
+        """Puts the handler together.
+
+        Args:
+            store: Where events, payments and purchases are kept.
+            gateway: Stripe, for what an event does not tell.
+            secrets: The endpoint's signing secrets, `whsec_...`; while one is rolled, both.
+            clock: The time; the machine's by default.
+            on_purchase: Called in the transaction that writes a new purchase. If it raises, the
+                event is kept and tried again. Give the same one to `PaymentService`.
+
+        Raises:
+            ConfigurationError: a secret is missing or blank, or something is async.
+        """
+        clock = clock or SystemClock()
+        require_sync(type(self).__name__, store, gateway, clock.sleep, on_purchase)
+        self._core = _Core(store, gateway, secrets, clock, on_purchase)
+
+    def handle(self, body: bytes, signature: str | bytes | None) -> WebhookOutcome:
+        """Takes a webhook; answer Stripe with the outcome's `status_code`. It never raises for
+        what a request holds.
+
+        Args:
+            body: The raw bytes of the request.
+            signature: Its header `Stripe-Signature`.
+
+        Raises:
+            TypeError: `body` is not bytes; it was parsed before it came here.
+        """
+        return drive(self._core.handle(body, signature))
+
+    def process_pending(self, *, limit: int = 100) -> list[WebhookOutcome]:
+        """Tries those events again that could not be finished and are due; call it now and then.
+
+        Raises:
+            StoreUnavailable: the store is out of reach.
+        """
+        return drive(self._core.process_pending(limit))
+
+
+class AsyncWebhookHandler:
+    """`WebhookHandler` for async hosts: the same, awaited."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        gateway: Gateway,
+        secrets: Sequence[str],
+        clock: Clock | None = None,
+        on_purchase: PurchaseHook | None = None,
+    ) -> None:
+        """See `WebhookHandler`."""
+        require_async(type(self).__name__, store, gateway, on_purchase)
+        self._core = _Core(store, gateway, secrets, clock or AsyncSystemClock(), on_purchase)
+
+    async def handle(self, body: bytes, signature: str | bytes | None) -> WebhookOutcome:
+        """See `WebhookHandler.handle`."""
+        return await self._core.handle(body, signature)
+
+    async def process_pending(self, *, limit: int = 100) -> list[WebhookOutcome]:
+        """See `WebhookHandler.process_pending`."""
+        return await self._core.process_pending(limit)
