@@ -1,0 +1,230 @@
+"""How fast `WebhookHandler.handle` is on SQLite, beside a bare loop of the same work.
+
+One thread, one payment per event: each event is the `payment_intent.succeeded` that turns an open
+payment into a purchase. The bare loop does what any program must do for that: verify the
+signature, parse the JSON, and the same four writes in one transaction, as raw SQL. Both take turns
+in one run, batch by batch, so that their ratio holds on a noisy machine.
+
+    python benchmarks/webhook_handle.py [--events 2000] [--rounds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import hmac
+import json
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from payfulfill import Money, Payment, ProductRef, Terms, WebhookHandler
+from payfulfill.fulfilment import Fulfilment
+from payfulfill.models import Attempt, Origin
+from payfulfill.ports import IntentAnswer, Target, UnitOfWork
+from payfulfill.stores import SQLiteStore
+from payfulfill.stripe.events import intent_facts
+from payfulfill.stripe.signature import sign
+
+SECRET = "whsec_benchmark"
+NOW = datetime.now(UTC)
+Delivery = tuple[bytes, str]
+
+
+class NoGateway:
+    """Stripe is not asked: these events tell all there is to know."""
+
+    is_async = False
+    livemode = False
+
+    async def create(self, *_: object) -> IntentAnswer:
+        raise AssertionError
+
+    retrieve = cancel = create
+
+    async def list(self, *_: object) -> list[IntentAnswer]:
+        raise AssertionError
+
+
+def intent(payment: Payment, status: str, received: int) -> dict[str, Any]:
+    """A payment intent with the fields that Stripe's have, so that its size is true."""
+    return {
+        "id": payment.intent_id,
+        "object": "payment_intent",
+        "amount": payment.amount.amount,
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": received,
+        "automatic_payment_methods": {"allow_redirects": "always", "enabled": True},
+        "capture_method": "automatic_async",
+        "client_secret": f"{payment.intent_id}_secret_{'x' * 25}",
+        "confirmation_method": "automatic",
+        "created": int(NOW.timestamp()),
+        "currency": payment.amount.stripe_currency,
+        "description": payment.title,
+        "last_payment_error": None,
+        "latest_charge": f"ch_{payment.id[4:]}",
+        "livemode": False,
+        "metadata": {
+            "payfulfill_payment": payment.id,
+            "userId": payment.buyer_id,
+            "productType": payment.product.type,
+            "productId": payment.product.id,
+        },
+        "payment_method": f"pm_{payment.id[4:]}",
+        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_types": ["card", "link"],
+        "receipt_email": None,
+        "status": status,
+        **{f"unused_{number}": None for number in range(20)},
+    }
+
+
+def payments(first: int, count: int) -> list[Payment]:
+    """Open payments of as many buyers."""
+    product, price = ProductRef("design", "d1"), Money(3999, "USD")
+    return [
+        Payment(
+            id=f"pay_{first + number:026d}",
+            buyer_id=f"buyer-{(first + number) * 7919 % 1_000_003}",
+            product=product,
+            title="Poster",
+            amount=price,
+            terms=Terms(),
+            quote_expires_at=NOW,
+            origin=Origin.STRIPE,
+            livemode=False,
+            created_at=NOW,
+            intent_id=f"pi_{first + number:024d}",
+            reads=1,
+            attempt=Attempt(number=1, parameters={"amount": 3999}, started_at=NOW),
+        )
+        for number in range(count)
+    ]
+
+
+def prepare(store: SQLiteStore, batch: list[Payment]) -> list[Delivery]:
+    """Puts open payments into the store; the events that are about to come for them."""
+
+    async def body(uow: UnitOfWork) -> None:
+        for payment in batch:
+            await uow.payments.add(replace(payment, intent_id=None))
+            target = Target(payment.buyer_id, payment.product, payment.id)
+            await uow.refs.add(payment.id, target)
+            await uow.slots.put(payment.buyer_id, payment.product, payment.id)
+            opened = intent_facts(
+                intent(payment, "requires_payment_method", 0), account="", seen_at=None
+            )
+            await Fulfilment(NOW, None).observe(uow, target, opened)
+
+    store.run(body)
+    return [delivery(payment) for payment in batch]
+
+
+def delivery(payment: Payment) -> Delivery:
+    event = {
+        "id": f"evt_{payment.id[4:]}",
+        "object": "event",
+        "api_version": "2026-10-28.endive",
+        "created": int(NOW.timestamp()),
+        "data": {"object": intent(payment, "succeeded", payment.amount.amount)},
+        "livemode": False,
+        "pending_webhooks": 1,
+        "request": {"id": None, "idempotency_key": None},
+        "type": "payment_intent.succeeded",
+    }
+    body = json.dumps(event, indent=2).encode()
+    return body, sign(body, SECRET, int(time.time()))
+
+
+def bare(connection: sqlite3.Connection, deliveries: list[Delivery]) -> None:
+    """The same work by hand, and nothing besides."""
+    stamp = int(NOW.timestamp() * 1_000_000)
+    for body, header in deliveries:
+        parts = dict(part.split("=", 1) for part in header.split(","))
+        signed = parts["t"].encode() + b"." + body
+        expected = hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
+        assert hmac.compare_digest(expected, parts["v1"])
+        assert abs(time.time() - int(parts["t"])) < 300
+        event = json.loads(body)
+        thing = event["data"]["object"]
+        payment_id, buyer_id = thing["metadata"]["payfulfill_payment"], thing["metadata"]["userId"]
+        facts = json.dumps({f"intent:{thing['id']}": {"status": "succeeded", "amount": [3999]}})
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(
+            "INSERT INTO payfulfill_events VALUES ('', ?, ?, 0, ?, ?, 'done', ?,"
+            " NULL, NULL, 0, NULL, NULL) ON CONFLICT DO NOTHING",
+            (event["id"], event["type"], stamp, stamp, payment_id),
+        )
+        connection.execute(
+            "INSERT INTO payfulfill_purchases VALUES (?, ?, ?, 'design', 'd1', 'Poster',"
+            " 'individual', ?, 3999, 'USD', '{}', 0, 'stripe', 0, '', ?, ?, 'active', 'active',"
+            " NULL) ON CONFLICT DO NOTHING",
+            (buyer_id, payment_id, f"pur_{payment_id[4:]}", payment_id, stamp, stamp),
+        )
+        connection.execute(
+            "UPDATE payfulfill_payments SET status = 'succeeded', succeeded_at = ?,"
+            " purchase_id = ?, intent_status = NULL, facts = ? WHERE buyer_id = ? AND id = ?",
+            (stamp, f"pur_{payment_id[4:]}", facts, buyer_id, payment_id),
+        )
+        connection.execute(
+            "UPDATE payfulfill_slots SET payment_id = NULL"
+            " WHERE buyer_id = ? AND product_type = 'design' AND product_id = 'd1'",
+            (buyer_id,),
+        )
+        connection.execute("COMMIT")
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def measure(synchronous: Literal["FULL", "OFF"], events: int, rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = SQLiteStore(Path(folder) / "shop.db", synchronous=synchronous)
+        store.migrate()
+        handler = WebhookHandler(store=store, gateway=NoGateway(), secrets=[SECRET])
+        connection = sqlite3.connect(Path(folder) / "shop.db", isolation_level=None)
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        ours, theirs = [], []
+        for round_ in range(rounds + 1):  # the first one warms up
+            batch = prepare(store, payments(round_ * 2 * events, events))
+            outcomes = []
+            spent = timed(lambda b=batch, o=outcomes: o.extend(handler.handle(*d) for d in b))
+            assert all(outcome.purchase_id for outcome in outcomes)
+            plain = prepare(store, payments((round_ * 2 + 1) * events, events))
+            spent_bare = timed(lambda p=plain: bare(connection, p))
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            if round_:
+                ours.append(spent / events)
+                theirs.append(spent_bare / events)
+        connection.close()
+        store.close()
+    handled, plainly = statistics.median(ours), statistics.median(theirs)
+    ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
+    print(
+        f"synchronous={synchronous:4}  handle {1 / handled:7,.0f}/s ({handled * 1e6:5.0f} us)   "
+        f"bare {1 / plainly:7,.0f}/s ({plainly * 1e6:5.0f} us)   handle/bare {ratio:.2f}"
+    )
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    arguments.add_argument("--events", type=int, default=2000, help="events per round and side")
+    arguments.add_argument("--rounds", type=int, default=5)
+    options = arguments.parse_args()
+    for synchronous in ("FULL", "OFF"):
+        measure(synchronous, options.events, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
