@@ -30,7 +30,7 @@ def test_killed_at_every_boundary_and_healed(
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     with capsys.disabled():
-        print(f"\nboundaries killed at: {report['points']}, pairs: {report['killed_twice']}")
+        sys.stdout.write(f"\nkilled at {report['points']}, and {report['killed_twice']} pairs\n")
     # Fewer would mean that the instruments have come off.
     assert report["points"]["buying"] >= 30
     assert report["points"]["hearing"] >= 40
