@@ -117,6 +117,10 @@ class AccessDenied(Forbidden):
         super().__init__(reason)
         self.code = code  # type: ignore[misc]  # the one error whose code is data
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exception's own would make it again from the message alone.
+        return type(self), (self.code, self.message), self.__dict__
+
 
 # --- It conflicts with what is already so --------------------------------------------------
 

@@ -15,4 +15,4 @@ def new_id(prefix: str, now: datetime) -> str:
 
 
 def _base32(number: int, length: int) -> str:
-    return "".join(_ALPHABET[(number >> 5 * place) & 31] for place in range(length - 1, -1, -1))
+    return "".join([_ALPHABET[(number >> 5 * place) & 31] for place in range(length - 1, -1, -1)])

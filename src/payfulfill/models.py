@@ -6,6 +6,7 @@ Times are aware datetimes in UTC. Money is integer minor units (`payfulfill.mone
 from __future__ import annotations
 
 import calendar
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, UTC, datetime, timedelta
@@ -27,12 +28,16 @@ Facts = Mapping[str, Mapping[str, Any]]
 Values are JSON; `payfulfill.facts` says how two such mappings are joined."""
 
 
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")  # NUL and lone surrogates, which no store takes
+
+
 def _require_id(value: object, what: str) -> None:
     if not isinstance(value, str):
         raise TypeError(f"{what} must be a string, not {type(value).__name__}")
-    if not value.strip() or len(value) > MAX_ID_LENGTH or "\0" in value:
+    if not value.strip() or len(value) > MAX_ID_LENGTH or _NOT_TEXT.search(value):
         raise ConfigurationError(
-            f"{what} must be 1 to {MAX_ID_LENGTH} characters, not all blank and without NUL"
+            f"{what} must be 1 to {MAX_ID_LENGTH} characters, not all blank, without NUL and "
+            "lone surrogates"
         )
 
 
@@ -120,6 +125,8 @@ class Terms:
         if not all(isinstance(cover, (str, ProductRef, Tag)) for cover in covers):
             raise TypeError("covers lists product types (strings), ProductRefs and Tags")
         object.__setattr__(self, "covers", covers)
+        if self.period is not None and not isinstance(self.period, Period):
+            raise TypeError("period is a Period, for example Period(months=1)")
         if self.repeatable is None:
             object.__setattr__(self, "repeatable", self.period is not None)
         limit = self.download_limit
@@ -136,12 +143,13 @@ class Terms:
 
     def cover(self, ref: ProductRef, tags: Iterable[str] = ()) -> bool:
         """Whether these terms open `ref`, which carries `tags`, beside their own product."""
+        labels = frozenset(tags)
         return any(
             cover == ref.type
             if isinstance(cover, str)
             else cover == ref
             if isinstance(cover, ProductRef)
-            else cover.tag in tags
+            else cover.tag in labels
             for cover in self.covers
         )
 
@@ -169,7 +177,10 @@ class Product:
     def __post_init__(self) -> None:
         if not self.title.strip():
             raise ConfigurationError(f"product {self.ref} needs a title")
-        object.__setattr__(self, "tags", frozenset(self.tags))
+        tags: Iterable[str] = self.tags  # any will do, as long as it is not one string
+        if isinstance(tags, str):
+            raise TypeError('tags is a set, for example tags={"premium"}')
+        object.__setattr__(self, "tags", frozenset(tags))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Protocol
 
 from payfulfill.errors import (
@@ -101,7 +101,8 @@ class SubscriptionPricing:
             return quote
         if now >= self.sold_until:
             raise ProductUnavailable(f"{product.title} is no longer sold.")
-        return replace(quote, expires_at=min(quote.expires_at, self.sold_until))
+        end_of_sale = self.sold_until.astimezone(UTC)
+        return replace(quote, expires_at=min(quote.expires_at, end_of_sale))
 
 
 class PriceList:
@@ -139,10 +140,16 @@ class PercentOff:
     percent: Decimal
 
     def __init__(self, strategy: PricingStrategy, percent: Decimal | int | str) -> None:
-        if isinstance(percent, float):
-            raise TypeError('percent must be exact: use Decimal("12.5") or "12.5", not a float')
-        exact = Decimal(percent)
-        if not 0 <= exact <= 100:  # a percentage
+        if isinstance(percent, (float, bool)):
+            raise TypeError(
+                'percent must be exact: use Decimal("12.5") or "12.5", '
+                f"not a {type(percent).__name__}"
+            )
+        try:
+            exact = Decimal(percent)
+        except InvalidOperation:
+            raise PriceError(f"{percent!r} is no percentage") from None
+        if not exact.is_finite() or not 0 <= exact <= 100:
             raise PriceError("a reduction must be between 0 and 100 percent")
         object.__setattr__(self, "strategy", strategy)
         object.__setattr__(self, "percent", exact)
@@ -150,7 +157,7 @@ class PercentOff:
     def quote(self, product: Product, buyer: Buyer, currency: str | None, now: datetime) -> Quote:
         """The price less the percentage; the reduction is rounded half up."""
         quote = self.strategy.quote(product, buyer, currency, now)
-        return replace(quote, amount=quote.amount - quote.amount.percentage(self.percent))
+        return _reduced(quote, quote.amount.percentage(self.percent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +167,25 @@ class AmountOff:
     strategy: PricingStrategy
     amount: Money
 
+    def __post_init__(self) -> None:
+        if self.amount.is_negative:
+            raise PriceError("a reduction cannot be negative")
+
     def quote(self, product: Product, buyer: Buyer, currency: str | None, now: datetime) -> Quote:
         """The price less the amount.
 
         Raises:
             CurrencyMismatch: the price is in another currency than the reduction.
         """
-        quote = self.strategy.quote(product, buyer, currency, now)
-        return replace(
-            quote, amount=max(quote.amount - self.amount, Money(0, self.amount.currency))
-        )
+        return _reduced(self.strategy.quote(product, buyer, currency, now), self.amount)
+
+
+def _reduced(quote: Quote, reduction: Money) -> Quote:
+    if quote.amount.is_negative:  # a mistake, which must not come out as free
+        raise PriceError(f"{quote.amount} is no price: it is negative.")
+    # Rounded up, a reduction can be more than a price that is no multiple of the currency's step.
+    nothing = Money(0, quote.amount.currency)
+    return replace(quote, amount=max(quote.amount - reduction, nothing))
 
 
 def _first_set(reduced: Money | None, full: Money) -> Money:

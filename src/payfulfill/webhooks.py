@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from payfulfill.colour import drive, require_async, require_sync, settle
-from payfulfill.errors import GatewayRefused, SignatureRejected, Unavailable
+from payfulfill.errors import GatewayRefused, PayfulfillError, SignatureRejected, Unavailable
 from payfulfill.facts import intents, join
 from payfulfill.fulfilment import Fulfilment, Recorded, with_step
 from payfulfill.models import (
@@ -273,8 +273,8 @@ class _Core:
             row = self._leased(work)
             await uow.events.save(row)
             return _Look(replace(work, row=row), step)
-        row = self._ended(work, step)
-        if row != work.row:
+        row = work.row if _says(work.row, step) else self._ended(work, step)
+        if row is not work.row:
             await uow.events.save(row)
         if row.status is EventStatus.DEAD:
             await uow.reviews.add(self._review(row, step))
@@ -287,11 +287,10 @@ class _Core:
         answer: IntentAnswer | None
         try:
             answer = await self._gateway.retrieve(look.work.reading.intent_id)
-        except Unavailable as error:
-            return await self._run(partial(self._postpone, work=look.work, error=error))
-        except GatewayRefused as error:
-            if error.reason != "resource_missing":
-                raise
+        except (Unavailable, GatewayRefused) as error:
+            missing = isinstance(error, GatewayRefused) and error.reason == "resource_missing"
+            if not missing:  # Stripe is away, or our key is not right: no fault of the event's
+                return await self._run(partial(self._postpone, work=look.work, error=error))
             answer = None  # our account has no such intent
         return await self._run(partial(self._second, look=look, answer=answer))
 
@@ -318,8 +317,8 @@ class _Core:
         recorded = await self._fulfilment().observe(uow, target, join(reading.facts, read))
         return _MISSING if recorded is None else _Ending(OutcomeKind.DONE, recorded=recorded)
 
-    async def _postpone(self, uow: UnitOfWork, work: _Work, error: Unavailable) -> _Ending:
-        """Stripe is away: no fault of the event's, so it does not count as a try."""
+    async def _postpone(self, uow: UnitOfWork, work: _Work, error: PayfulfillError) -> _Ending:
+        """Keeps an event for later; what Stripe does not answer does not count as a try."""
         held = await uow.events.lock(work.row.account, work.row.id)
         if held != work.row:
             return self._known(held) or _Ending(OutcomeKind.PENDING, "under way")
@@ -339,7 +338,10 @@ class _Core:
 
     async def _keep(self, uow: UnitOfWork, work: _Work, error: Exception) -> _Ending:
         ending = _Ending(OutcomeKind.PENDING, _named(error))
-        if await uow.events.add(self._failed(work.row, work.event, error)):
+        target = await self._target(uow, work.reading)
+        payment_id = target.payment_id if target else work.row.payment_id
+        row = self._failed(replace(work.row, payment_id=payment_id), work.event, error)
+        if await uow.events.add(row):
             return ending
         held = await uow.events.lock(work.row.account, work.row.id)
         if held is None or held.status in _FINAL:
@@ -418,8 +420,20 @@ class _Core:
         return await settle(self._store.run(body, read_only=read_only))
 
 
+def _says(row: StoredEvent, ending: _Ending) -> bool:
+    """Whether a row tells already how its event ended."""
+    recorded = ending.recorded
+    return (
+        row.status.value == ending.kind.value
+        and row.note == ending.note
+        and (recorded is None or recorded.payment.id == row.payment_id)
+    )
+
+
 def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:_NOTE]
+    """An error in words that every store takes: no lone surrogates, and no NUL."""
+    words = f"{type(error).__name__}: {error}"[:_NOTE]
+    return words.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 def _about(event: Event) -> dict[str, Any]:

@@ -276,13 +276,13 @@ class PaymentCore:
         match step:
             case Finished(payment):
                 return Checkout(payment=payment, client_secret=None)
-            case Send(payment, attempt, repeated):
-                return await self._checkout(
-                    payment, await self._send(payment, attempt), repeated=repeated
-                )
+            case Send(payment, attempt, repeated, wanted):
+                answer = await self._send(payment, attempt)
+                checkout = await self._checkout(payment, answer, repeated=repeated)
+                return checkout if wanted else None
             case Reuse(payment, intent_id):
-                answer = await self._read(payment, intent_id)
-                return await self._checkout(payment, answer, repeated=True) if answer else None
+                read = await self._read(payment, intent_id)
+                return await self._checkout(payment, read, repeated=True) if read else None
             case Search(payment, attempt):
                 await self._search(payment, attempt)
             case Cancel(payment, intent_id):

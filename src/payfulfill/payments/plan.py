@@ -46,11 +46,19 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Create the intent, or learn what became of creating it: the same key tells."""
+    """Create the intent, or learn what became of creating it: the same key tells.
+
+    Attributes:
+        payment: The payment.
+        attempt: What is sent, and under which key.
+        repeated: Whether the payment was there before.
+        wanted: Whether the intent may be paid; else it is only learned, to be canceled next.
+    """
 
     payment: Payment
     attempt: Attempt
     repeated: bool
+    wanted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +118,4 @@ def next_step(payment: Payment, now: datetime, *, wanted: bool, livemode: bool) 
         return Abandon(payment)  # Stripe has nothing of it
     if attempt.state is AttemptState.FAILED or now - attempt.started_at >= KEY_LIFETIME:
         return Search(payment, attempt)
-    return Send(payment, attempt, repeated=True)  # first learn the intent, wanted or not
+    return Send(payment, attempt, repeated=True, wanted=wanted)  # first learn the intent

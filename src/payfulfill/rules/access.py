@@ -23,7 +23,7 @@ REASONS: Final[Mapping[str, str]] = {
     # allowed
     "owned": "You own this.",
     "subscribed": "Your subscription runs until {end}.",
-    "covered": "Your subscription covers this.",
+    "covered": "Your {thing} covers this.",
     # denied, the most telling first
     "download_limit_reached": "You have used all {limit} downloads of {title}.{until}",
     "suspended": "Your bank has questioned the payment; access is on hold until that is settled.",
@@ -138,7 +138,7 @@ def entry(purchase: Purchase, span: Span, used: int, now: datetime) -> LibraryEn
         starts_at=span.start,
         ends_at=span.end,
         remaining=None if limit is None else max(limit - used, 0),
-        usable=_verdict(purchase.product, purchase, span, None, now) in ALLOWED,
+        usable=_right(purchase.product, purchase, span, used, now).allows,
     )
 
 
@@ -183,12 +183,13 @@ def _without_right(payment: Payment | None, *, known: bool) -> str:
 
 def _reason(right: Right) -> str:
     end = right.span.end
-    what = "your subscription" if right.purchase.kind is PurchaseKind.SUBSCRIPTION else "this"
+    subscribed = right.purchase.kind is PurchaseKind.SUBSCRIPTION
     return REASONS[right.code].format(
         start=day(right.span.start),
         end="" if end is None else day(end),
         limit=right.limit,
-        title=what,
+        title="your subscription" if subscribed else "this",
+        thing="subscription" if subscribed else "purchase",
         until="" if end is None else f" It runs until {day(end)}.",
     )
 

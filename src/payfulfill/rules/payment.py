@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,10 +126,15 @@ def is_open(payment: Payment) -> bool:
 
 def _mismatches(payment: Payment, intent_id: str, intent: Intent) -> list[Finding]:
     return [
-        Finding(code, f"{FINDINGS[code]} ({intent_id}: {dict(intent)})")
+        Finding(code, f"{FINDINGS[code]} ({intent_id}: {_told(intent)})")
         for code, differs in _MISMATCHES
         if differs(payment, intent)
     ]
+
+
+def _told(intent: Intent) -> str:
+    """What is known of an intent, in an order that does not tell which event came first."""
+    return json.dumps(dict(intent), sort_keys=True)
 
 
 def _amounts(intent: Intent) -> set[int]:

@@ -45,7 +45,7 @@ def spans(purchases: Iterable[Purchase]) -> dict[str, Span]:
 
     Passes of one product follow one another: each begins when it was paid or, if that is later,
     when the one before ends. One that was revoked ends at what revoked it, and the later ones
-    move up to that, though never before they were paid.
+    move up to that, though never before they were paid. A duplicate takes no time.
     """
     found: dict[str, Span] = {}
     free_from: dict[tuple[str, object], datetime] = {}
@@ -60,7 +60,8 @@ def spans(purchases: Iterable[Purchase]) -> dict[str, Span]:
         if purchase.revoked_at is not None:
             end = min(end, max(start, purchase.revoked_at))
         found[purchase.id] = Span(start, end)
-        free_from[chain] = end
+        if purchase.state is not PurchaseState.DUPLICATE:
+            free_from[chain] = end
     return found
 
 

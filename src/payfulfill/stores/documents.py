@@ -11,6 +11,7 @@ from payfulfill.models import Attempt, Facts, Terms
 
 _TERMS = TypeAdapter(Terms)
 _ATTEMPT = TypeAdapter(Attempt)
+_FACTS = json.JSONEncoder(separators=(",", ":"))
 
 
 @lru_cache(maxsize=1024)  # a shop has few terms, and they are frozen
@@ -37,7 +38,7 @@ def load_attempt(text: str | None) -> Attempt | None:
 
 def dump_facts(facts: Facts) -> str:
     """Facts as text."""
-    return json.dumps(facts, separators=(",", ":"))
+    return _FACTS.encode(facts)
 
 
 def load_facts(text: str) -> Facts:

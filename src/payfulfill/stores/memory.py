@@ -161,7 +161,7 @@ class _Events(_Repository):
         pending = (
             (one.next_try_at, one)
             for one in self._tx.tables["events"].values()
-            if one.status is EventStatus.PENDING and one.next_try_at <= now
+            if one.status is EventStatus.PENDING and one.next_try_at and one.next_try_at <= now
         )
         return [one for _, one in sorted(pending, key=lambda entry: entry[0])][:limit]
 

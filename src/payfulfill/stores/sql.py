@@ -311,7 +311,7 @@ class _Payments(_Repository):
         return None if row is None else _payment(row)
 
     async def of_buyer(self, buyer_id: str, limit: int, before: str | None) -> list[Payment]:
-        key = (buyer_id, before or _AFTER_ALL_IDS, limit)
+        key = (buyer_id, _AFTER_ALL_IDS if before is None else before, limit)
         return [_payment(row) for row in await self._statements.fetch(_PAYMENTS_OF_BUYER, key)]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import sqlite3
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -76,9 +78,11 @@ class _Statements:
         self._connection = connection
 
     async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Row]:
+        _require_transaction(self._connection)
         return self._connection.execute(sql, parameters).fetchall()
 
     async def execute(self, sql: str, parameters: Sequence[Any]) -> int:
+        _require_transaction(self._connection)
         return self._connection.execute(sql, parameters).rowcount
 
 
@@ -119,14 +123,20 @@ class SQLiteStore:
         self._synchronous = synchronous
         self._guarded = _has_wal_reset_bug(sqlite3.sqlite_version_info)
         self._begin_afresh()
+        _stores.add(self)
 
     def _begin_afresh(self) -> None:
         """No connection is open yet, in this process."""
-        self._pid = os.getpid()
         self._writing = threading.Lock()
+        self._gate = threading.Condition()
+        self._reading = 0
+        self._paused = False
+        self._quiet: bool | None = None
         self._writer: tuple[sqlite3.Connection, SqlUnitOfWork] | None = None
         self._readers: list[tuple[sqlite3.Connection, SqlUnitOfWork]] = []
         self._lock_file: IO[bytes] | None = None
+        self._file: tuple[int, int] | None = None
+        self._in_body = False
         self._commits = 0
 
     def __repr__(self) -> str:
@@ -150,8 +160,6 @@ class SQLiteStore:
         return self._run_by(time.monotonic() + DEADLINE, body, read_only=read_only)
 
     def _run_by(self, deadline: float, body: Body[T], *, read_only: bool) -> T:
-        if self._pid != os.getpid():
-            self._forked()
         try:
             return self._read(body) if read_only else self._write(body, deadline)
         except sqlite3.Error as error:
@@ -161,39 +169,78 @@ class SQLiteStore:
 
     def _write(self, body: Body[T], deadline: float) -> T:
         with self._exclusive(deadline):
+            self._require_same_file()
             connection, uow = self._open_writer()
+            # In whole seconds, for each number is one more statement in sqlite3's cache.
+            seconds = max(math.ceil(deadline - time.monotonic()), 1)
+            connection.execute(f"PRAGMA busy_timeout = {seconds * 1000}")
             connection.execute("BEGIN IMMEDIATE")
             try:
-                result = drive(body(uow))
+                result = self._drive(body, uow)
                 _require_transaction(connection)
-                connection.execute("COMMIT")
+                connection.commit()
             except BaseException:
                 self._roll_back(connection)
                 raise
             self._checkpoint_if_due(connection)
             return result
 
-    def _read(self, body: Body[T]) -> T:
+    def _drive(self, body: Body[T], uow: SqlUnitOfWork) -> T:
+        """Runs a body, which cannot end the transaction meanwhile."""
+        self._in_body = True
         try:
-            reader = self._readers.pop()
+            return drive(body(uow))
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
+                raise ConfigurationError(_ENDED) from error
+            raise
+        finally:
+            self._in_body = False
+
+    def _authorize(self, action: int, *_: object) -> int:
+        """What SQLite asks about each statement that it compiles. Ours to end a transaction are
+        compiled outside of bodies: `commit` and `rollback` of sqlite3's use no cache."""
+        denied = self._in_body and action == sqlite3.SQLITE_TRANSACTION
+        return sqlite3.SQLITE_DENY if denied else sqlite3.SQLITE_OK
+
+    def _read(self, body: Body[T]) -> T:
+        with self._gate:
+            self._reading += 1
+        try:
+            return self._read_inside(body)
+        finally:
+            with self._gate:
+                self._reading -= 1
+                self._gate.notify_all()
+
+    def _read_inside(self, body: Body[T]) -> T:
+        self._require_same_file()
+        readers = self._readers
+        try:
+            reader = readers.pop()
         except IndexError:
             reader = self._connect("PRAGMA query_only = 1")
         connection, uow = reader
+        healthy = True
         try:
             connection.execute("BEGIN")
-            result = drive(body(uow))
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.close()
+            try:
+                return drive(body(uow))
+            finally:
+                connection.rollback()  # nothing was written
+        except sqlite3.Error:
+            healthy = False
             raise
-        self._readers.append(reader)
-        return result
+        finally:
+            if healthy:
+                readers.append(reader)
+            else:
+                connection.close()
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         """Undoes the transaction; a connection that cannot even do that is given up."""
         try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            connection.rollback()
         except sqlite3.Error:
             self._writer = None
             with suppress(sqlite3.Error):
@@ -204,19 +251,28 @@ class SQLiteStore:
     @contextmanager
     def _exclusive(self, deadline: float) -> Iterator[None]:
         """This thread alone writes: of this process, and where SQLite needs it, of all."""
+        with self._alone(deadline), self._alone_of_all_processes(deadline):
+            yield
+
+    @contextmanager
+    def _alone(self, deadline: float) -> Iterator[None]:
         if not self._writing.acquire(timeout=max(deadline - time.monotonic(), 0)):
             raise StoreUnavailable("SQLite: other writers took too long")
         try:
-            if not self._guarded:
-                yield
-                return
-            lock = self._lock_between_processes(deadline)
-            try:
-                yield
-            finally:
-                self._unlock_between_processes(lock)
+            yield
         finally:
             self._writing.release()
+
+    @contextmanager
+    def _alone_of_all_processes(self, deadline: float) -> Iterator[None]:
+        if not self._guarded:
+            yield
+            return
+        lock = self._lock_between_processes(deadline)
+        try:
+            yield
+        finally:
+            self._unlock_between_processes(lock)
 
     def _lock_between_processes(self, deadline: float) -> IO[bytes]:
         if self._lock_file is None:
@@ -232,7 +288,11 @@ class SQLiteStore:
                 try:
                     fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
-                except BlockingIOError:
+                except OSError as error:
+                    if not isinstance(error, BlockingIOError):
+                        raise StoreUnavailable(
+                            f"SQLite: the lock file cannot be locked: {error}"
+                        ) from error
                     if time.monotonic() >= deadline:
                         raise StoreUnavailable("SQLite: other processes took too long") from None
                     time.sleep(pause)
@@ -261,6 +321,7 @@ class SQLiteStore:
             if self._guarded:
                 pragmas.append("PRAGMA wal_autocheckpoint = 0")
             self._writer = self._connect(*pragmas)
+            self._writer[0].set_authorizer(self._authorize)
         return self._writer
 
     def _connect(self, *pragmas: str) -> tuple[sqlite3.Connection, SqlUnitOfWork]:
@@ -272,9 +333,14 @@ class SQLiteStore:
         except BaseException:
             connection.close()
             raise
+        self._file = self._identity()
         return connection, SqlUnitOfWork(_Statements(connection), _DIALECT, connection)
 
     def _raw_connection(self) -> sqlite3.Connection:
+        if self._path.absolute() in _open_across_fork:
+            raise ConfigurationError(
+                f"{self._path} was in use when this process was forked; close() the store before"
+            )
         return sqlite3.connect(
             self._path, timeout=DEADLINE, isolation_level=None, check_same_thread=False
         )
@@ -288,9 +354,56 @@ class SQLiteStore:
                 f"{self._path} was made by a newer payfulfill; upgrade this one"
             )
 
-    def _forked(self) -> None:
-        """A child must not touch its parent's connections, not even to close them."""
-        _left_to_the_parent.append((self._writer, self._readers, self._lock_file))
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file the name stands for now."""
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _require_same_file(self) -> None:
+        """Writes to a file that was deleted would succeed, and be gone with the last connection."""
+        file = self._file
+        if file is None or self._identity() == file:
+            return
+        # Not closed, for other threads may be in the midst of using them.
+        _left_open.append((self._writer, self._readers))
+        self._writer, self._readers, self._file = None, [], None
+        raise StoreUnavailable(f"SQLite: {self._path} was deleted or replaced while it was open")
+
+    # --- forks ---------------------------------------------------------------------------------
+
+    def _before_fork(self) -> None:
+        """Closes the connections, and keeps others from being opened until the fork is done.
+
+        A child does not inherit the locks of a file that was open, and SQLite believes that it
+        does: a parent that closed its connections would delete the log that the child writes to.
+        """
+        deadline = time.monotonic() + DEADLINE
+        self._paused = self._writing.acquire(timeout=DEADLINE)
+        self._gate.acquire()
+        self._quiet = self._paused and self._gate.wait_for(lambda: not self._reading, DEADLINE)
+        if self._quiet:
+            try:
+                self._close_all(deadline)
+            except (sqlite3.Error, StoreUnavailable):
+                self._quiet = False
+
+    def _after_fork_in_parent(self) -> None:
+        self._quiet = None
+        self._gate.release()
+        if self._paused:
+            self._writing.release()
+
+    def _after_fork_in_child(self) -> None:
+        # None: something forked that knows nothing of `_before_fork`.
+        in_use = self._is_open() if self._quiet is None else not self._quiet
+        if in_use:
+            _open_across_fork.add(self._path.absolute())
+            _left_open.append((self._writer, self._readers))
+        if self._lock_file is not None:
+            self._lock_file.close()  # or its lock would be held beyond the parent's death
         self._begin_afresh()
 
     # --- the life of the file ------------------------------------------------------------------
@@ -327,25 +440,70 @@ class SQLiteStore:
 
     def close(self) -> None:
         """Closes the connections. The store opens new ones when it is used again."""
-        with self._exclusive(time.monotonic() + DEADLINE):  # the last to close checkpoints
-            for connection, _ in [*self._readers, *([self._writer] if self._writer else [])]:
-                connection.close()
-            self._readers.clear()
-            self._writer = None
-        with self._writing:
-            if self._lock_file is not None:
-                self._lock_file.close()
-                self._lock_file = None
+        deadline = time.monotonic() + DEADLINE
+        with self._alone(deadline):
+            self._close_all(deadline)
+
+    def _close_all(self, deadline: float) -> None:
+        """Closes all that is open. The caller is alone in this process."""
+        if self._is_open():
+            with self._alone_of_all_processes(deadline):  # the last to close checkpoints
+                with suppress(IndexError):
+                    while True:  # taken as `_read` takes them, so that none is in use
+                        self._readers.pop()[0].close()
+                if self._writer is not None:
+                    self._writer[0].close()
+                    self._writer = None
+        if self._lock_file is not None:
+            self._lock_file.close()
+            self._lock_file = None
+        self._file = None
+
+    def _is_open(self) -> bool:
+        return self._writer is not None or bool(self._readers)
 
 
-_left_to_the_parent: Final[list[object]] = []
+_left_open: Final[list[object]] = []
+"""Connections that are neither used nor closed any more."""
+
+_open_across_fork: Final[set[Path]] = set()
+"""Files that this process cannot use, for it was forked while they were in use."""
+
+_stores: Final[weakref.WeakSet[SQLiteStore]] = weakref.WeakSet()
+_forking: Final[list[SQLiteStore]] = []
+
+
+def _before_fork() -> None:
+    _forking.extend(_stores)
+    for store in _forking:
+        store._before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    while _forking:
+        _forking.pop()._after_fork_in_parent()
+
+
+def _after_fork_in_child() -> None:
+    for store in [*_stores]:
+        store._after_fork_in_child()
+    _forking.clear()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )
+
+_ENDED: Final = "a hook tried to end our transaction; it must neither commit nor roll back"
 
 
 def _require_transaction(connection: sqlite3.Connection) -> None:
+    """An error that a hook swallowed can have ended it; what follows would commit by itself."""
     if not connection.in_transaction:
-        raise ConfigurationError(
-            "a hook ended our transaction; it must neither commit nor roll back"
-        )
+        raise ConfigurationError(_ENDED)
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -372,8 +530,19 @@ class AsyncSQLiteStore:
     ) -> None:
         """See `SQLiteStore`."""
         self._store = SQLiteStore(path, synchronous=synchronous)
+        self._closed = False
+        self._start_threads()
+
+    def _start_threads(self) -> None:
+        self._pid = os.getpid()
         self._writer = ThreadPoolExecutor(1, "payfulfill-sqlite-writer")
         self._readers = ThreadPoolExecutor(4, "payfulfill-sqlite-reader")
+
+    def _thread(self, *, read_only: bool = False) -> ThreadPoolExecutor:
+        """Where a body runs. Threads do not live on in the child of a fork."""
+        if self._pid != os.getpid():
+            self._start_threads()
+        return self._readers if read_only else self._writer
 
     def __repr__(self) -> str:
         return f"Async{self._store!r}"
@@ -392,19 +561,25 @@ class AsyncSQLiteStore:
     async def run(self, body: Body[T], *, read_only: bool = False) -> T:
         """See `payfulfill.ports.Store.run`."""
         deadline = time.monotonic() + DEADLINE
-        executor = self._readers if read_only else self._writer
+        thread = self._thread(read_only=read_only)
 
         def whole() -> T:
             return self._store._run_by(deadline, body, read_only=read_only)
 
-        return await asyncio.get_running_loop().run_in_executor(executor, whole)
+        return await asyncio.get_running_loop().run_in_executor(thread, whole)
 
     async def migrate(self) -> None:
         """See `SQLiteStore.migrate`."""
-        await asyncio.get_running_loop().run_in_executor(self._writer, self._store.migrate)
+        await asyncio.get_running_loop().run_in_executor(self._thread(), self._store.migrate)
 
     async def close(self) -> None:
         """Closes the connections and ends the threads; the store cannot be used again."""
-        await asyncio.get_running_loop().run_in_executor(self._writer, self._store.close)
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.get_running_loop().run_in_executor(self._thread(), self._end)
         self._writer.shutdown()
-        self._readers.shutdown()
+
+    def _end(self) -> None:
+        self._readers.shutdown()  # before the connections, for they may be reading
+        self._store.close()

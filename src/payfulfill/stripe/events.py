@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, TypeGuard
@@ -77,6 +79,9 @@ class Reading:
 # --- The envelope --------------------------------------------------------------------------
 
 
+_TOO_DEEP: Final = f"nested beyond {MAX_DEPTH}"
+
+
 class _Unusable(ValueError):
     """The JSON is not one that can be relied on."""
 
@@ -85,7 +90,9 @@ def parse(body: bytes) -> Event:
     """The event in a verified body. Whatever the body holds, this returns."""
     try:
         content = _decode(body)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        return Event(id=_digest(body), unusable=_TOO_DEEP)
+    except ValueError as error:
         reason = str(error) if isinstance(error, _Unusable) else "not JSON"
         return Event(id=_digest(body), unusable=reason)
     event_id = content.get("id")
@@ -111,7 +118,7 @@ def _decode(body: bytes) -> dict[str, Any]:
 
 def _inspect(value: Any, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise _Unusable(f"nested beyond {MAX_DEPTH}")
+        raise _Unusable(_TOO_DEEP)
     if isinstance(value, str):
         if "\0" in value:
             raise _Unusable("a NUL character")
@@ -135,7 +142,16 @@ def _no_constant(name: str) -> NoReturn:
     raise _Unusable(f"{name} is not JSON")
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):  # it could not be written as JSON again
+        raise _Unusable("a number out of range")
+    return number
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+)
 
 
 def _envelope(event_id: str, content: Mapping[str, Any]) -> Event:
@@ -193,12 +209,19 @@ def restored(payload: str) -> Event:
     return parse(payload.encode())
 
 
+# `pi_..._secret_...`, `src_client_secret_...`: also within addresses to redirect to, which tell it
+# to the page that comes next.
+_SECRET: Final = re.compile(r"\b\w*_secret_[^\s&\"'<>]*")
+
+
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, Mapping):
-        kept = {key: item for key, item in value.items() if "secret" not in key}
+        kept = {key: item for key, item in value.items() if "secret" not in key.lower()}
         return {key: _without_secrets(item) for key, item in kept.items()}
     if isinstance(value, list):
         return [_without_secrets(item) for item in value]
+    if isinstance(value, str) and "_secret_" in value:
+        return _SECRET.sub("[secret]", value)
     return value
 
 
@@ -336,21 +359,32 @@ def _failed_attempts(intent: Mapping[str, Any], seen_at: int | None) -> dict[str
     error = intent.get("last_payment_error")
     if not isinstance(error, Mapping) or not isinstance(error.get("message"), str):
         return {}
+    code, message = error.get("decline_code") or error.get("code"), error["message"]
     charge = error.get("charge")
+    if _is_text(charge):
+        at = seen_at if seen_at is not None else _charged_at(intent, charge)
+        # Without its time it would come before older ones: an event or another read will tell.
+        return {} if at is None else {charge: _attempt(at, code, message)}
     at = seen_at if seen_at is not None else _time(intent.get("created"))
-    attempt = _attempt(at, error.get("decline_code") or error.get("code"), error["message"])
-    if isinstance(charge, str):
-        return {charge: attempt}
     method = error.get("payment_method")
     kind = method.get("type") if isinstance(method, Mapping) else None
-    return {f"{kind}:{attempt['code']}:{at}": attempt}
+    attempt = _attempt(at, code, message)
+    return {f"{kind if _is_text(kind) else ''}:{attempt['code']}:{at}": attempt}
+
+
+def _charged_at(intent: Mapping[str, Any], charge_id: str) -> int | None:
+    """When that charge of an intent was made; None where the intent only names it."""
+    charge = intent.get("latest_charge")
+    if not isinstance(charge, Mapping) or charge.get("id") != charge_id:
+        return None
+    return _time(charge.get("created"))
 
 
 def _attempt(at: int, code: Any, message: Any) -> dict[str, Any]:
     words = message if isinstance(message, str) else "The payment was declined."
     return {
         "at": at,
-        "code": code if isinstance(code, str) else "",
+        "code": code if _is_text(code) else "",
         "message": words.encode("utf-8", "replace").decode(),  # no store takes lone surrogates
     }
 

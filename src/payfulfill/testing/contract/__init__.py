@@ -1,0 +1,53 @@
+"""The contract of stores: subclass `StoreContract`, and give it your store.
+
+    class TestMyStore(StoreContract):
+        @pytest.fixture
+        def store(self, tmp_path):
+            store = MyStore(tmp_path / "shop.db")
+            store.migrate()
+            yield store
+            store.close()
+
+An async store is made and closed in the loop of the test, which is the fixture `loop`:
+
+        @pytest.fixture
+        def store(self, loop):
+            store = MyAsyncStore(...)
+            loop.run(store.migrate())
+            yield store
+            loop.run(store.close())
+
+Each test gets a store of its own that is migrated and empty. Override `write_through` and
+`read_through` too, which say how a host writes through `unit_of_work.connection`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+# Before they are imported, so that a failed assertion shows its values in users' tests too.
+for _name in ("concurrency", "events", "invariants", "journeys", "payments", "purchases"):
+    pytest.register_assert_rewrite(f"{__name__}.{_name}")
+pytest.register_assert_rewrite(f"{__name__}.transactions")
+
+from payfulfill.testing.contract.concurrency import ConcurrencyContract  # noqa: E402  # see above
+from payfulfill.testing.contract.events import EventContract  # noqa: E402
+from payfulfill.testing.contract.invariants import InvariantContract  # noqa: E402
+from payfulfill.testing.contract.journeys import JourneyContract  # noqa: E402
+from payfulfill.testing.contract.payments import PaymentContract  # noqa: E402
+from payfulfill.testing.contract.purchases import PurchaseContract  # noqa: E402
+from payfulfill.testing.contract.transactions import TransactionContract  # noqa: E402
+
+__all__ = ["StoreContract"]
+
+
+class StoreContract(
+    PaymentContract,
+    PurchaseContract,
+    EventContract,
+    TransactionContract,
+    ConcurrencyContract,
+    JourneyContract,
+    InvariantContract,
+):
+    """All that payfulfill relies on in a store, as tests."""

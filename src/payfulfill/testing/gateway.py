@@ -1,0 +1,288 @@
+"""A gateway in memory: Stripe as far as payment intents go, without a network."""
+
+from __future__ import annotations
+
+import copy
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from payfulfill.errors import GatewayFailed, GatewayRefused, PayfulfillError
+from payfulfill.ports import IntentAnswer, SystemClock
+from payfulfill.stripe.events import claimed_payment, intent_facts
+from payfulfill.testing.objects import failed_charge, payment_intent, succeeded_charge
+
+Verb = Literal["create", "retrieve", "cancel", "list"]
+
+_ENDED = ("succeeded", "canceled")
+
+
+class _Time(Protocol):
+    def now(self) -> datetime: ...
+
+
+@dataclass
+class _Failure:
+    error: PayfulfillError
+    verb: Verb | None
+    after: bool
+    times: int
+
+
+class FakeGateway:
+    """Stripe in memory, for tests of sync services. Threads may share it.
+
+    Intents are made by the services; `succeed`, `process`, `require_action`, `decline` and
+    `expire` do to them what a buyer, a bank or Stripe would do. No webhook is sent: build it with
+    `EventFactory`, or leave it out and see what happens when it is lost.
+
+    Attributes:
+        calls: Every call that was made: its verb, and the intent's id or the idempotency key.
+    """
+
+    is_async = False
+
+    def __init__(self, *, livemode: bool = False, clock: _Time | None = None) -> None:
+        """Makes an account without intents.
+
+        Args:
+            livemode: Whether it claims to move real money.
+            clock: The time that intents are created at; the machine's by default.
+        """
+        self.calls: list[tuple[str, str]] = []
+        self._livemode = livemode
+        self._clock = clock or SystemClock()
+        self._intents: dict[str, dict[str, Any]] = {}
+        self._keys: dict[str, tuple[Mapping[str, Any], str | GatewayFailed]] = {}
+        self._failures: list[_Failure] = []
+        self._lock = threading.RLock()
+
+    @property
+    def livemode(self) -> bool:
+        """Whether it claims to move real money."""
+        return self._livemode
+
+    @property
+    def intents(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every intent, as Stripe would show it, by its id, the oldest first."""
+        with self._lock:
+            return copy.deepcopy(self._intents)
+
+    # --- the port ----------------------------------------------------------------------------
+
+    async def create(self, parameters: Mapping[str, Any], idempotency_key: str) -> IntentAnswer:
+        """Creates an intent; the same key gets the same one again.
+
+        Raises:
+            GatewayRefused: the key was used with other parameters.
+        """
+        await self._pause()
+        with self._lock:
+            failure = self._begin("create", idempotency_key)
+            intent_id = self._create(parameters, idempotency_key, failure)
+            self._end(failure)
+            return self._answer(intent_id)
+
+    async def retrieve(self, intent_id: str) -> IntentAnswer:
+        """Reads an intent.
+
+        Raises:
+            GatewayRefused: there is none.
+        """
+        await self._pause()
+        with self._lock:
+            self._end(self._begin("retrieve", intent_id))
+            return self._answer(intent_id)
+
+    async def cancel(self, intent_id: str) -> IntentAnswer:
+        """Cancels an intent.
+
+        Raises:
+            GatewayRefused: there is none, it is paid, or the bank has it.
+        """
+        await self._pause()
+        with self._lock:
+            failure = self._begin("cancel", intent_id)
+            status = self._find(intent_id)["status"]
+            if status in ("succeeded", "processing"):
+                raise GatewayRefused(
+                    f"Stripe refused: an intent that is {status} cannot be canceled.",
+                    reason="payment_intent_unexpected_state",
+                )
+            self.expire(intent_id, reason="requested_by_customer")
+            self._end(failure)
+            return self._answer(intent_id)
+
+    async def list(self, since: datetime, until: datetime) -> Sequence[IntentAnswer]:
+        """Every intent created between these two times, the newest first."""
+        await self._pause()
+        with self._lock:
+            self._end(self._begin("list", ""))
+            first, last = int(since.timestamp()), int(until.timestamp())
+            found = [id for id, one in self._intents.items() if first <= one["created"] <= last]
+            return [self._answer(intent_id) for intent_id in reversed(found)]
+
+    async def _pause(self) -> None:
+        """Where a real gateway would wait for the network."""
+
+    # --- what happens at Stripe --------------------------------------------------------------
+
+    def succeed(self, intent_id: str) -> None:
+        """The buyer pays."""
+        with self._lock:
+            intent = self._find(intent_id)
+            if intent["status"] not in _ENDED:
+                charge = succeeded_charge(intent, created=self._seconds())
+                intent.update(
+                    status="succeeded",
+                    amount_received=intent["amount"],
+                    latest_charge=charge,
+                    last_payment_error=None,
+                )
+
+    def process(self, intent_id: str) -> None:
+        """The buyer pays by a way that takes the bank some days."""
+        self._move(intent_id, "processing")
+
+    def require_action(self, intent_id: str) -> None:
+        """The bank asks the buyer to confirm."""
+        self._move(intent_id, "requires_action")
+
+    def decline(self, intent_id: str, message: str = "Your card was declined.") -> None:
+        """The bank says no; the buyer may try again."""
+        with self._lock:
+            intent = self._find(intent_id)
+            charge = failed_charge(intent, message=message, created=self._seconds())
+            error = {"charge": charge["id"], "code": "card_declined", "message": message}
+            self._move(intent_id, "requires_payment_method")
+            intent.update(last_payment_error=error)
+
+    def expire(self, intent_id: str, *, reason: str = "abandoned") -> None:
+        """The intent is canceled at Stripe, by us or by somebody else."""
+        with self._lock:
+            self._move(intent_id, "canceled")
+            intent = self._find(intent_id)
+            if intent["status"] == "canceled" and intent["canceled_at"] is None:
+                intent.update(canceled_at=self._seconds(), cancellation_reason=reason)
+
+    def _move(self, intent_id: str, status: str) -> None:
+        with self._lock:
+            intent = self._find(intent_id)
+            if intent["status"] not in _ENDED:  # what has ended stays so, at Stripe too
+                intent["status"] = status
+
+    # --- failing -----------------------------------------------------------------------------
+
+    def fail_next(
+        self,
+        error: PayfulfillError,
+        *,
+        verb: Verb | None = None,
+        times: int = 1,
+        after: bool = False,
+    ) -> None:
+        """Makes the next calls fail.
+
+        Args:
+            error: What they raise: `GatewayUnavailable`, `GatewayFailed` or `GatewayRefused`. A
+                `GatewayFailed` stays with the idempotency key, as Stripe's own errors do.
+            verb: Only calls of this method; by default whichever comes.
+            times: How many of them.
+            after: Whether they take effect first, so that only the answer is lost.
+        """
+        with self._lock:
+            self._failures.append(_Failure(error, verb, after, times))
+
+    def _begin(self, verb: Verb, about: str) -> _Failure | None:
+        """Notes a call. Fails it now if it is to fail before its effect."""
+        self.calls.append((verb, about))
+        failure = next((one for one in self._failures if one.verb in (None, verb)), None)
+        if failure is None:
+            return None
+        failure.times -= 1
+        if failure.times <= 0:
+            self._failures.remove(failure)
+        if not failure.after and not (verb == "create" and _sticks(failure)):
+            raise failure.error
+        return failure
+
+    @staticmethod
+    def _end(failure: _Failure | None) -> None:
+        if failure is not None:
+            raise failure.error
+
+    # --- intents -----------------------------------------------------------------------------
+
+    def _create(self, parameters: Mapping[str, Any], key: str, failure: _Failure | None) -> str:
+        """The id of the intent of that key, which is made if the key is new."""
+        used = self._keys.get(key)
+        if used is not None:
+            if used[0] != parameters:
+                raise GatewayRefused("Stripe refused: this key was used with other parameters.")
+            if isinstance(used[1], GatewayFailed):
+                raise used[1]
+            return used[1]
+        sent = copy.deepcopy(dict(parameters))
+        if failure is not None and isinstance(failure.error, GatewayFailed):
+            self._keys[key] = (sent, failure.error)
+            if not failure.after:
+                raise failure.error
+            return self._insert(sent)
+        intent_id = self._insert(sent)
+        self._keys[key] = (sent, intent_id)
+        return intent_id
+
+    def _insert(self, parameters: Mapping[str, Any]) -> str:
+        intent = payment_intent(
+            f"pi_{secrets.token_hex(12)}",
+            amount=parameters["amount"],
+            currency=parameters["currency"],
+            metadata=parameters.get("metadata", {}),
+            livemode=self._livemode,
+            created=self._seconds(),
+        )
+        intent["description"] = parameters.get("description")
+        self._intents[intent["id"]] = intent
+        return str(intent["id"])
+
+    def _find(self, intent_id: str) -> dict[str, Any]:
+        try:
+            return self._intents[intent_id]
+        except KeyError:
+            raise GatewayRefused(
+                f"Stripe refused: there is no payment intent {intent_id}.",
+                reason="resource_missing",
+            ) from None
+
+    def _answer(self, intent_id: str) -> IntentAnswer:
+        intent = self._find(intent_id)
+        return IntentAnswer(
+            id=intent_id,
+            payment_id=claimed_payment(intent),
+            facts=intent_facts(intent, account="", seen_at=None),
+            step=intent["status"],
+            client_secret=intent["client_secret"],
+        )
+
+    def _seconds(self) -> int:
+        return int(self._clock.now().timestamp())
+
+
+class AsyncFakeGateway(FakeGateway):
+    """Stripe in memory, for tests of async services. See `FakeGateway`."""
+
+    is_async = True
+
+    async def _pause(self) -> None:
+        """Lets other tasks run, as waiting for the network would."""
+        import asyncio  # noqa: PLC0415  # sync tests never need it
+
+        await asyncio.sleep(0)
+
+
+def _sticks(failure: _Failure) -> bool:
+    """Whether Stripe keeps this error with the idempotency key."""
+    return isinstance(failure.error, GatewayFailed)

@@ -1,0 +1,184 @@
+"""Stripe's objects as its API shows them at version 2026-10-28.endive.
+
+https://docs.stripe.com/api/payment_intents/object and https://docs.stripe.com/api/charges/object
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+API_VERSION: Final = "2026-10-28.endive"
+
+
+def payment_intent(
+    intent_id: str,
+    *,
+    amount: int,
+    currency: str,
+    metadata: Mapping[str, str],
+    livemode: bool,
+    created: int,
+) -> dict[str, Any]:
+    """An intent that nobody has tried to pay yet.
+
+    Args:
+        intent_id: Stripe's id, `pi_...`.
+        amount: In minor units as Stripe counts them.
+        currency: In lower case.
+        metadata: What the host and payfulfill wrote on it.
+        livemode: Whether real money moves.
+        created: Seconds since the epoch.
+    """
+    return {
+        "id": intent_id,
+        "object": "payment_intent",
+        "amount": amount,
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "application": None,
+        "application_fee_amount": None,
+        "automatic_payment_methods": {"allow_redirects": "always", "enabled": True},
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": "automatic_async",
+        "client_secret": f"{intent_id}_secret_fake",
+        "confirmation_method": "automatic",
+        "created": created,
+        "currency": currency,
+        "customer": None,
+        "customer_account": None,
+        "description": None,
+        "excluded_payment_method_types": None,
+        "last_payment_error": None,
+        "latest_charge": None,
+        "livemode": livemode,
+        "metadata": dict(metadata),
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": None,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_types": ["card", "link"],
+        "processing": None,
+        "receipt_email": None,
+        "review": None,
+        "setup_future_usage": None,
+        "shipping": None,
+        "source": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": "requires_payment_method",
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+
+
+def succeeded_charge(intent: Mapping[str, Any], *, created: int) -> dict[str, Any]:
+    """The charge that paid an intent."""
+    charge = _charge(intent, f"ch_{_tail(intent)}", created)
+    charge.update(
+        amount_captured=intent["amount"],
+        balance_transaction=f"txn_{_tail(intent)}",
+        captured=True,
+        paid=True,
+        status="succeeded",
+    )
+    charge["outcome"].update(
+        network_status="approved_by_network", seller_message="Payment complete.", type="authorized"
+    )
+    return charge
+
+
+def failed_charge(
+    intent: Mapping[str, Any], *, message: str, created: int, code: str = "card_declined"
+) -> dict[str, Any]:
+    """A charge that the bank turned down; one a second has an id of its own."""
+    charge = _charge(intent, f"ch_{_tail(intent)}_{created}", created)
+    charge.update(failure_code=code, failure_message=message, status="failed")
+    charge["outcome"].update(
+        network_status="declined_by_network", seller_message=message, type="issuer_declined"
+    )
+    return charge
+
+
+def _tail(intent: Mapping[str, Any]) -> str:
+    return str(intent["id"]).removeprefix("pi_")
+
+
+def _charge(intent: Mapping[str, Any], charge_id: str, created: int) -> dict[str, Any]:
+    return {
+        "id": charge_id,
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": 0,
+        "amount_refunded": 0,
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "balance_transaction": None,
+        "billing_details": {
+            "address": dict.fromkeys(
+                ("city", "country", "line1", "line2", "postal_code", "state"), None
+            ),
+            "email": None,
+            "name": None,
+            "phone": None,
+            "tax_id": None,
+        },
+        "calculated_statement_descriptor": "EXAMPLE SHOP",
+        "captured": False,
+        "created": created,
+        "currency": intent["currency"],
+        "customer": None,
+        "description": intent["description"],
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "fraud_details": {},
+        "livemode": intent["livemode"],
+        "metadata": dict(intent["metadata"]),
+        "on_behalf_of": None,
+        "outcome": {
+            "advice_code": None,
+            "network_advice_code": None,
+            "network_decline_code": None,
+            "network_status": None,
+            "reason": None,
+            "risk_level": "normal",
+            "seller_message": None,
+            "type": None,
+        },
+        "paid": False,
+        "payment_intent": intent["id"],
+        "payment_method": "pm_card_visa",
+        "payment_method_details": {
+            "card": {
+                "brand": "visa",
+                "country": "US",
+                "exp_month": 8,
+                "exp_year": 2034,
+                "funding": "credit",
+                "last4": "4242",
+                "network": "visa",
+                "three_d_secure": None,
+                "wallet": None,
+            },
+            "type": "card",
+        },
+        "receipt_email": None,
+        "receipt_number": None,
+        "receipt_url": None,
+        "refunded": False,
+        "review": None,
+        "shipping": None,
+        "source": None,
+        "source_transfer": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": "pending",
+        "transfer_data": None,
+        "transfer_group": None,
+    }

@@ -1,0 +1,325 @@
+"""Joins: neither the order of observations nor their repetition matters."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from payfulfill.facts import (
+    CANCELED,
+    OPEN,
+    SUCCEEDED,
+    TABLE,
+    Join,
+    intent_key,
+    intents,
+    join,
+    order_key,
+    rank,
+)
+from payfulfill.models import Facts
+
+moderate = settings(max_examples=60, deadline=None)
+
+# --- Observations of every kind ----------------------------------------------------------------
+
+times = st.integers(0, 5)
+words = st.sampled_from(["usd", "eur", "gbp"])
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "a", "ö", "😀"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner),
+    max_leaves=4,
+)
+attempts = st.fixed_dictionaries(
+    {"at": times, "code": st.sampled_from(["", "expired_card"]), "message": st.text(max_size=2)}
+)
+# What one observation may say of each field: a row for each row of the table.
+SAID: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "intent": {
+        "status": st.sampled_from([OPEN, CANCELED, SUCCEEDED]),
+        "step": st.tuples(st.integers(1, 4), st.sampled_from(["processing", "canceled"])).map(list),
+        "amount_received": st.integers(0, 3),
+        "paid_at": times,
+        "attempts": st.dictionaries(st.sampled_from(["ch_1", "ch_2", "card::1"]), attempts),
+        "amount": st.integers(0, 3).map(lambda amount: [amount]),
+        "currency": words.map(lambda word: [word]),
+        "account": st.sampled_from(["", "acct_1"]).map(lambda account: [account]),
+        "livemode": st.booleans().map(lambda live: [live]),
+    },
+    "order": {"settled_at": times, "withdrawn_at": times, "abandoned_at": times},
+}
+
+
+def joined(field: str, kind: str) -> st.SearchStrategy[Any]:
+    """Any value that a field can take: what one observation says, or several together."""
+    law = TABLE[kind][field]
+    return st.lists(SAID[kind][field], min_size=1, max_size=3).map(
+        lambda said: functools.reduce(law, said)
+    )
+
+
+def some_of(kind: str) -> st.SearchStrategy[Mapping[str, Any]]:
+    return st.fixed_dictionaries({}, optional=SAID[kind]).filter(bool)
+
+
+observations: st.SearchStrategy[Facts] = st.one_of(
+    st.builds(lambda id, fields: {intent_key(id): fields}, st.just("pi_1"), some_of("intent")),
+    st.builds(lambda id, fields: {intent_key(id): fields}, st.just("pi_2"), some_of("intent")),
+    st.builds(lambda id, fields: {order_key(id): fields}, st.just("pay_1"), some_of("order")),
+    st.builds(
+        lambda a, b: {intent_key("pi_1"): a, order_key("pay_1"): b},
+        some_of("intent"),
+        some_of("order"),
+    ),
+)
+several = st.lists(observations, max_size=4)
+ROWS = [(kind, field) for kind, fields in TABLE.items() for field in fields]
+
+
+def together(tellings: list[Facts]) -> Facts:
+    nothing: Facts = {}
+    return functools.reduce(join, tellings, nothing)
+
+
+def canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def test_every_row_of_the_table_is_tested_here() -> None:
+    assert {kind: set(fields) for kind, fields in TABLE.items()} == {
+        kind: set(fields) for kind, fields in SAID.items()
+    }
+
+
+# --- The laws, row by row ----------------------------------------------------------------------
+
+each_row = pytest.mark.parametrize(("kind", "field"), ROWS, ids=[f"{k}.{f}" for k, f in ROWS])
+
+
+@each_row
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_each_field_joins_in_any_order_and_any_number(
+    kind: str, field: str, data: st.DataObject
+) -> None:
+    law: Join = TABLE[kind][field]
+    a, b, c = (data.draw(joined(field, kind)) for _ in range(3))
+    before = copy.deepcopy([a, b, c])
+    assert law(a, b) == law(b, a)
+    assert law(law(a, b), c) == law(a, law(b, c))
+    assert law(a, a) == a
+    assert law(law(a, b), b) == law(a, b)
+    assert [a, b, c] == before  # nothing was changed in place
+
+
+@each_row
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_each_field_stays_json(kind: str, field: str, data: st.DataObject) -> None:
+    """What went through a store joins as what did not."""
+    law: Join = TABLE[kind][field]
+    a, b = (data.draw(joined(field, kind)) for _ in range(2))
+    assert json.loads(json.dumps(law(a, b))) == law(a, b)
+    assert law(json.loads(json.dumps(a)), b) == law(a, b)
+
+
+CHOOSING = [(kind, field) for kind, field in ROWS if TABLE[kind][field] in (max, min)] + [
+    ("intent", "status"),
+    ("intent", "step"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), CHOOSING, ids=[f"{kind}.{field}" for kind, field in CHOOSING]
+)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_there_are_no_ties(kind: str, field: str, data: st.DataObject) -> None:
+    """Where one of two values is taken, two that differ are never equally good."""
+    law: Join = TABLE[kind][field]
+    a, b, c = (data.draw(joined(field, kind)) for _ in range(3))
+    assert law(a, b) in (a, b)
+    if a != b:
+        wins = law(a, b) == a
+        assert wins is not (law(a, b) == b)
+    if law(a, b) == a and law(b, c) == b:
+        assert law(a, c) == a
+
+
+@pytest.mark.parametrize(
+    ("field", "a", "b", "both"),
+    [
+        ("status", OPEN, OPEN, OPEN),
+        ("status", OPEN, CANCELED, CANCELED),
+        ("status", OPEN, SUCCEEDED, SUCCEEDED),
+        ("status", CANCELED, SUCCEEDED, SUCCEEDED),
+        ("step", [1, "processing"], [2, "requires_action"], [2, "requires_action"]),
+        ("step", [9, "a"], [10, "a"], [10, "a"]),
+        ("step", [2, "a"], [2, "b"], [2, "b"]),
+        ("amount_received", 0, 500, 500),
+        ("paid_at", 20, 10, 10),
+        ("amount", [500], [500], [500]),
+        ("amount", [500], [400], [400, 500]),
+        ("amount", [400, 500], [500], [400, 500]),
+        ("currency", ["usd"], ["eur"], ["eur", "usd"]),
+        ("account", [""], ["acct_1"], ["", "acct_1"]),
+        ("livemode", [True], [False], [False, True]),
+        ("livemode", [False], [False], [False]),
+        (
+            "attempts",
+            {"ch_1": {"at": 1}},
+            {"ch_2": {"at": 2}},
+            {"ch_1": {"at": 1}, "ch_2": {"at": 2}},
+        ),
+        ("attempts", {"ch_1": {"at": 1}}, {"ch_1": {"at": 1}}, {"ch_1": {"at": 1}}),
+        ("attempts", {"ch_1": {"at": 2}}, {"ch_1": {"at": 1}}, {"ch_1": {"at": 1}}),
+        ("attempts", {}, {}, {}),
+    ],
+)
+def test_what_each_join_gives(field: str, a: Any, b: Any, both: Any) -> None:
+    assert TABLE["intent"][field](a, b) == both
+    assert TABLE["intent"][field](b, a) == both
+
+
+@pytest.mark.parametrize("field", ["settled_at", "withdrawn_at", "abandoned_at"])
+def test_what_the_shop_did_first_counts(field: str) -> None:
+    assert TABLE["order"][field](20, 10) == TABLE["order"][field](10, 20) == 10
+
+
+@moderate
+@given(st.lists(st.text(max_size=3), min_size=1, max_size=6, unique=True), st.data())
+def test_a_rank_takes_the_later_step(steps: list[str], data: st.DataObject) -> None:
+    a, b = (data.draw(st.sampled_from(steps)) for _ in range(2))
+    assert rank(*steps)(a, b) == steps[max(steps.index(a), steps.index(b))]
+
+
+@moderate
+@given(st.dictionaries(st.sampled_from("abc"), json_values), st.data())
+def test_a_union_is_the_same_in_both_orders_whatever_it_holds(
+    a: dict[str, Any], data: st.DataObject
+) -> None:
+    law = TABLE["intent"]["attempts"]
+    b, c = (data.draw(st.dictionaries(st.sampled_from("abc"), json_values)) for _ in range(2))
+    assert canonical(law(a, b)) == canonical(law(b, a))
+    assert canonical(law(law(a, b), c)) == canonical(law(a, law(b, c)))
+    assert law(a, b).keys() == a.keys() | b.keys()
+
+
+# --- The laws, for all that is known -------------------------------------------------------------
+
+
+@moderate
+@given(several, several, several)
+def test_facts_join_in_any_order_and_any_number(
+    these: list[Facts], those: list[Facts], others: list[Facts]
+) -> None:
+    a, b, c = together(these), together(those), together(others)
+    assert canonical(join(a, b)) == canonical(join(b, a))
+    assert canonical(join(join(a, b), c)) == canonical(join(a, join(b, c)))
+    assert canonical(join(a, a)) == canonical(a)
+
+
+@moderate
+@given(st.lists(observations, min_size=1, max_size=5), st.data())
+def test_order_and_repetition_do_not_matter(tellings: list[Facts], data: st.DataObject) -> None:
+    again = data.draw(st.lists(st.sampled_from(tellings), max_size=4))
+    shuffled = data.draw(st.permutations([*tellings, *again]))
+    assert canonical(together(shuffled)) == canonical(together(tellings))
+
+
+@moderate
+@given(several, observations)
+def test_no_telling_is_lost(tellings: list[Facts], news: Facts) -> None:
+    facts = together([*tellings, news])
+    assert join(facts, news) is facts
+    for key, fields in news.items():
+        assert facts[key].keys() >= fields.keys()
+
+
+@moderate
+@given(several, several)
+def test_facts_that_add_nothing_leave_the_very_same_object(
+    these: list[Facts], those: list[Facts]
+) -> None:
+    facts = together([*these, *those])
+    for telling in itertools.chain(these, those, [facts, {}, copy.deepcopy(facts)]):
+        assert join(facts, telling) is facts
+
+
+@moderate
+@given(several, observations)
+def test_news_gives_another_object_and_leaves_the_old_as_it_was(
+    tellings: list[Facts], news: Facts
+) -> None:
+    facts = together(tellings)
+    before, told = canonical(facts), canonical(news)
+    after = join(facts, news)
+    assert (after is facts) == (canonical(after) == before)
+    assert (canonical(facts), canonical(news)) == (before, told)
+
+
+@moderate
+@given(several, observations)
+def test_what_is_not_spoken_of_is_kept_as_it_is(tellings: list[Facts], news: Facts) -> None:
+    facts = together(tellings)
+    after = join(facts, news)
+    assert after.keys() == facts.keys() | news.keys()
+    for key in facts.keys() - news.keys():
+        assert after[key] is facts[key]
+
+
+@moderate
+@given(several, observations)
+def test_facts_survive_a_store(tellings: list[Facts], news: Facts) -> None:
+    facts = together(tellings)
+    loaded: Facts = json.loads(json.dumps(facts))
+    assert canonical(join(loaded, news)) == canonical(join(facts, news))
+    assert join(facts, loaded) is facts
+    assert join(loaded, facts) is loaded
+
+
+@moderate
+@given(several)
+def test_terminal_facts_never_regress(tellings: list[Facts]) -> None:
+    order = [None, OPEN, CANCELED, SUCCEEDED]
+    for length in range(len(tellings)):
+        before, after = together(tellings[:length]), together(tellings[: length + 1])
+        for key in after:
+            was, now = before.get(key, {}), after[key]
+            assert order.index(now.get("status")) >= order.index(was.get("status"))
+            assert now.get("amount_received", 0) >= was.get("amount_received", 0)
+            for field in ("paid_at", "settled_at", "withdrawn_at", "abandoned_at"):
+                if field in was:
+                    assert now[field] <= was[field]
+
+
+# --- Finding one's way ---------------------------------------------------------------------------
+
+
+def test_intents_are_found_in_order() -> None:
+    facts: Facts = {
+        intent_key("pi_2"): {"status": OPEN},
+        order_key("pay_1"): {"settled_at": 1},
+        intent_key("pi_10"): {"status": CANCELED},
+        "intention:pi_3": {"status": OPEN},
+    }
+    found: Iterator[tuple[str, Mapping[str, Any]]] = intents(facts)
+    assert list(found) == [("pi_10", {"status": CANCELED}), ("pi_2", {"status": OPEN})]
+
+
+def test_an_id_with_a_colon_is_found_whole() -> None:
+    assert [id for id, _ in intents({intent_key("a:b"): {}})] == ["a:b"]
+
+
+def test_keys_say_what_they_are_of() -> None:
+    assert intent_key("pi_1") == "intent:pi_1"
+    assert order_key("pay_1") == "order:pay_1"
+    assert {key.partition(":")[0] for key in (intent_key("x"), order_key("x"))} == set(TABLE)
