@@ -38,6 +38,13 @@ class ConfigurationError(PayfulfillError):
 # --- What was asked for makes no sense ---------------------------------------------------
 
 
+class InvalidRequest(PayfulfillError, ValueError):
+    """What was asked for is not well formed."""
+
+    code = "invalid_request"
+    status = 422
+
+
 class MoneyError(PayfulfillError, ValueError):
     """This amount of money cannot exist."""
 

@@ -39,7 +39,16 @@ from payfulfill.ports import (
     UnitOfWork,
 )
 from payfulfill.rules import FINDINGS
-from payfulfill.stripe.events import MAX_BODY, Event, Reading, interpret, parse, redacted, restored
+from payfulfill.stripe.events import (
+    HANDLED,
+    MAX_BODY,
+    Event,
+    Reading,
+    interpret,
+    parse,
+    redacted,
+    restored,
+)
 from payfulfill.stripe.signature import check_secrets, verify
 
 T = TypeVar("T")
@@ -56,7 +65,11 @@ _LONGEST_DELAY: Final = timedelta(hours=1)
 _OK, _BAD_REQUEST, _TOO_LARGE, _UNAVAILABLE = 200, 400, 413, 503
 _FINAL: Final = (EventStatus.DONE, EventStatus.IGNORED, EventStatus.DEAD)
 _ALARMING: Final = ("another account", "another mode", "clock_skew")
-"""Why an event may be turned away that an operator should hear of."""
+"""Why an event may be turned away that an operator should hear of. A wrong signature is not among
+them: anyone can send one."""
+
+EVENT_TYPES: Final = tuple(HANDLED)
+"""The events to choose for the endpoint at Stripe; any others are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +171,11 @@ class _Core:
                 f"{type(body).__name__} (a parsed and re-serialised body has another signature)"
             )
         if len(body) > MAX_BODY:
-            return _rejected(_TOO_LARGE, "body too large")
+            return _rejected(_TOO_LARGE, "body too large", f"it is longer than {MAX_BODY} bytes")
         try:
             verify(body, header, self._secrets, self._clock.now())
         except SignatureRejected as error:
-            return _rejected(_BAD_REQUEST, error.reason)
+            return _rejected(_BAD_REQUEST, error.reason, error.message)
         return await self._answer(self._work(parse(body)))
 
     def _work(self, event: Event) -> _Work:
@@ -440,9 +453,9 @@ def _about(event: Event) -> dict[str, Any]:
     return {"event_id": event.id, "event_type": event.type, "account": event.account}
 
 
-def _rejected(status_code: int, reason: str) -> WebhookOutcome:
+def _rejected(status_code: int, reason: str, message: str) -> WebhookOutcome:
     level = logging.WARNING if reason in _ALARMING else logging.INFO
-    log.log(level, "Webhook rejected: %s", reason, extra={"alert": reason})
+    log.log(level, "Webhook rejected: %s", message, extra={"alert": reason})
     return WebhookOutcome(status_code=status_code, kind=OutcomeKind.REJECTED, reason=reason)
 
 

@@ -15,7 +15,7 @@ import pytest
 from payfulfill.errors import ConfigurationError
 from payfulfill.ports import Target, UnitOfWork
 from payfulfill.stores import AsyncSQLiteStore, SQLiteStore
-from payfulfill.stores.sql import SCHEMA
+from payfulfill.stores.schema import SCHEMA
 from payfulfill.stores.sqlite import _has_wal_reset_bug
 from payfulfill.testing.contract.samples import (
     DESIGN,

@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from payfulfill.catalog import StaticCatalog
-from payfulfill.errors import ConfigurationError
+from payfulfill.errors import ConfigurationError, InvalidRequest
 from payfulfill.models import (
     MAX_ID_LENGTH,
     Attempt,
@@ -317,7 +317,7 @@ each_name = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_ids_that_no_store_or_metadata_takes_are_refused(
     make: Callable[[Any], object], id: str
 ) -> None:
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(InvalidRequest):
         make(id)
 
 

@@ -132,7 +132,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "all downloads used": (
         {"has": [purchase(download_limit=3)], "used": {"pur_1": 3}},
         "download_limit_reached",
-        "You have used all 3 downloads of this.",
+        "You have used all 3 downloads of A poster.",
     ),
     "all downloads of a pass used": (
         {
@@ -140,7 +140,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], str, str]] = {
             "used": {"pur_1": 20},
         },
         "download_limit_reached",
-        "You have used all 20 downloads of your subscription. It runs until 1 April 2026.",
+        "You have used all 20 downloads of A poster. It runs until 1 April 2026.",
     ),
     "disputed": (
         {"has": [purchase(state=SUSPENDED)]},

@@ -23,6 +23,7 @@ from payfulfill.errors import (
     GatewayFailed,
     GatewayRefused,
     GatewayUnavailable,
+    InvalidRequest,
     NotCancelable,
     NotFound,
     PayfulfillError,
@@ -84,6 +85,7 @@ _ROUNDS: Final = 12
 _FAILURES: Final = 5
 _PATIENCE: Final = timedelta(seconds=25)
 _CLOCK_SLACK: Final = timedelta(minutes=5)  # between our clock and Stripe's, when listing
+_TOO_LATE: Final = ("payment_intent_unexpected_state", "resource_missing")
 _CHANGING: Final = "The payment keeps changing under our hands; try again."
 
 
@@ -138,6 +140,15 @@ class PaymentCore:
     async def _back_off(self, failures: int) -> None:
         longest = min(0.1 * 2**failures, 2.0)
         await settle(self._clock.sleep(longest * random.uniform(0.5, 1)))  # noqa: S311  # jitter
+
+    async def quote(self, buyer: Buyer, ref: ProductRef, currency: str | None) -> Quote:
+        """See `PaymentService.quote`."""
+        product = await settle(self._catalog.get(ref))
+        if product is None:
+            raise UnknownProduct(f"There is no product {ref}.")
+        if not product.available:
+            raise ProductUnavailable(f"{product.title} is not for sale.")
+        return self._order(buyer, product, currency, {}).quote
 
     async def _for_sale(self, buyer: Buyer, ref: ProductRef) -> Product:
         """The product. One that is off sale takes the buyer's open payment for it along."""
@@ -368,9 +379,10 @@ class PaymentCore:
         answer: IntentAnswer | None
         try:
             answer = await self._gateway.cancel(intent_id)
-        except GatewayRefused:
-            # Too late, or it is not there: Stripe says how it stands.
-            answer = await self._read(payment, intent_id)
+        except GatewayRefused as error:
+            if error.reason not in _TOO_LATE:
+                raise  # our key may not cancel, for example
+            answer = await self._read(payment, intent_id)  # so how does it stand?
         if answer is None:
             return payment
         payment = await self._join(payment, answer)
@@ -505,7 +517,7 @@ class PaymentCore:
         if not actor.is_admin:
             raise Forbidden("Only admins may grant a purchase.")
         if not reason.strip():
-            raise ValueError("a granted purchase needs a reason, for whoever asks later")
+            raise InvalidRequest("a granted purchase needs a reason, for whoever asks later")
         product = await settle(self._catalog.get(ref))
         if product is None:
             raise UnknownProduct(f"There is no product {ref}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from payfulfill.colour import drive, require_async, require_sync
-from payfulfill.models import Buyer, Checkout, Payment, ProductRef
+from payfulfill.models import Buyer, Checkout, Payment, ProductRef, Quote
 from payfulfill.payments.core import PaymentCore
 from payfulfill.ports import (
     AsyncSystemClock,
@@ -81,6 +81,15 @@ class PaymentService:
         extras = _extras(receipt_email, statement_descriptor, statement_descriptor_suffix)
         return drive(self._core.create(buyer, ref, currency, extras))
 
+    def quote(self, buyer: Buyer, ref: ProductRef, *, currency: str | None = None) -> Quote:
+        """What a product costs a buyer now, for a product page. It binds nobody.
+
+        Raises:
+            UnknownProduct, ProductUnavailable: it is not sold.
+            PriceError: its price cannot be charged.
+        """
+        return drive(self._core.quote(buyer, ref, currency))
+
     def get(self, payment_id: str, *, actor: Buyer) -> Payment:
         """A payment, by our id or by its intent's. It reads the store, not Stripe.
 
@@ -120,6 +129,7 @@ class PaymentService:
             Forbidden: `actor` is no admin.
             UnknownProduct: there is no such product.
             AlreadyOwned: the buyer has it.
+            InvalidRequest: there is no reason given.
         """
         return drive(self._core.grant(buyer, ref, actor, reason))
 
@@ -157,6 +167,10 @@ class AsyncPaymentService:
         """See `PaymentService.create`."""
         extras = _extras(receipt_email, statement_descriptor, statement_descriptor_suffix)
         return await self._core.create(buyer, ref, currency, extras)
+
+    async def quote(self, buyer: Buyer, ref: ProductRef, *, currency: str | None = None) -> Quote:
+        """See `PaymentService.quote`."""
+        return await self._core.quote(buyer, ref, currency)
 
     async def get(self, payment_id: str, *, actor: Buyer) -> Payment:
         """See `PaymentService.get`."""

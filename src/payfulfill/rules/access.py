@@ -188,7 +188,7 @@ def _reason(right: Right) -> str:
         start=day(right.span.start),
         end="" if end is None else day(end),
         limit=right.limit,
-        title="your subscription" if subscribed else "this",
+        title=right.purchase.title,
         thing="subscription" if subscribed else "purchase",
         until="" if end is None else f" It runs until {day(end)}.",
     )

@@ -21,7 +21,9 @@ from typing import IO, Any, Final, Literal, Self, TypeVar
 from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.ports import Body
-from payfulfill.stores.sql import SCHEMA, Dialect, Row, SqlUnitOfWork
+from payfulfill.stores.rows import Row
+from payfulfill.stores.schema import SCHEMA
+from payfulfill.stores.sql import Dialect, SqlUnitOfWork
 
 if sys.platform != "win32":
     import fcntl
@@ -119,6 +121,7 @@ class SQLiteStore:
             raise ConfigurationError("SQLiteStore needs a file; in memory, use MemoryStore")
         if synchronous not in ("FULL", "NORMAL", "OFF"):
             raise ConfigurationError('synchronous is "FULL", "NORMAL" or "OFF"')
+        self._name = name
         self._path = Path(name)
         self._synchronous = synchronous
         self._guarded = _has_wal_reset_bug(sqlite3.sqlite_version_info)
@@ -128,7 +131,7 @@ class SQLiteStore:
     def _begin_afresh(self) -> None:
         """No connection is open yet, in this process."""
         self._writing = threading.Lock()
-        self._gate = threading.Condition()
+        self._gate = threading.Lock()
         self._reading = 0
         self._paused = False
         self._quiet: bool | None = None
@@ -137,6 +140,7 @@ class SQLiteStore:
         self._lock_file: IO[bytes] | None = None
         self._file: tuple[int, int] | None = None
         self._in_body = False
+        self._patience: int | None = None
         self._commits = 0
 
     def __repr__(self) -> str:
@@ -171,19 +175,25 @@ class SQLiteStore:
         with self._exclusive(deadline):
             self._require_same_file()
             connection, uow = self._open_writer()
-            # In whole seconds, for each number is one more statement in sqlite3's cache.
-            seconds = max(math.ceil(deadline - time.monotonic()), 1)
-            connection.execute(f"PRAGMA busy_timeout = {seconds * 1000}")
+            self._set_patience(connection, deadline)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = self._drive(body, uow)
                 _require_transaction(connection)
-                connection.commit()
+                connection.execute(_COMMIT)
             except BaseException:
                 self._roll_back(connection)
                 raise
             self._checkpoint_if_due(connection)
             return result
+
+    def _set_patience(self, connection: sqlite3.Connection, deadline: float) -> None:
+        """Has SQLite wait for other programs no longer than what is left of our time."""
+        # In whole seconds, for each number is one more statement in sqlite3's cache.
+        seconds = max(math.ceil(deadline - time.monotonic()), 1)
+        if seconds != self._patience:
+            connection.execute(f"PRAGMA busy_timeout = {seconds * 1000}")
+            self._patience = seconds
 
     def _drive(self, body: Body[T], uow: SqlUnitOfWork) -> T:
         """Runs a body, which cannot end the transaction meanwhile."""
@@ -198,8 +208,7 @@ class SQLiteStore:
             self._in_body = False
 
     def _authorize(self, action: int, *_: object) -> int:
-        """What SQLite asks about each statement that it compiles. Ours to end a transaction are
-        compiled outside of bodies: `commit` and `rollback` of sqlite3's use no cache."""
+        """What SQLite asks about each statement that it compiles, outside of a body or in it."""
         denied = self._in_body and action == sqlite3.SQLITE_TRANSACTION
         return sqlite3.SQLITE_DENY if denied else sqlite3.SQLITE_OK
 
@@ -211,7 +220,6 @@ class SQLiteStore:
         finally:
             with self._gate:
                 self._reading -= 1
-                self._gate.notify_all()
 
     def _read_inside(self, body: Body[T]) -> T:
         self._require_same_file()
@@ -227,7 +235,8 @@ class SQLiteStore:
             try:
                 return drive(body(uow))
             finally:
-                connection.rollback()  # nothing was written
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")  # nothing was written
         except sqlite3.Error:
             healthy = False
             raise
@@ -322,6 +331,7 @@ class SQLiteStore:
                 pragmas.append("PRAGMA wal_autocheckpoint = 0")
             self._writer = self._connect(*pragmas)
             self._writer[0].set_authorizer(self._authorize)
+            self._patience = None
         return self._writer
 
     def _connect(self, *pragmas: str) -> tuple[sqlite3.Connection, SqlUnitOfWork]:
@@ -357,7 +367,7 @@ class SQLiteStore:
     def _identity(self) -> tuple[int, int] | None:
         """Which file the name stands for now."""
         try:
-            status = self._path.stat()
+            status = os.stat(self._name)  # noqa: PTH116  # Path.stat() takes twice as long
         except OSError:
             return None
         return status.st_dev, status.st_ino
@@ -383,7 +393,11 @@ class SQLiteStore:
         deadline = time.monotonic() + DEADLINE
         self._paused = self._writing.acquire(timeout=DEADLINE)
         self._gate.acquire()
-        self._quiet = self._paused and self._gate.wait_for(lambda: not self._reading, DEADLINE)
+        while self._reading and time.monotonic() < deadline:
+            self._gate.release()
+            time.sleep(0.001)
+            self._gate.acquire()
+        self._quiet = self._paused and not self._reading
         if self._quiet:
             try:
                 self._close_all(deadline)
@@ -496,6 +510,9 @@ if sys.platform != "win32":
         after_in_parent=_after_fork_in_parent,
         after_in_child=_after_fork_in_child,
     )
+
+_COMMIT: Final = "COMMIT -- payfulfill"
+"""In words that no hook uses: it is compiled once, outside of a body, and then cached."""
 
 _ENDED: Final = "a hook tried to end our transaction; it must neither commit nor roll back"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import stripe
 from stripe import StripeClient
@@ -27,6 +29,14 @@ _PAGE = 100  # the most that Stripe's lists give at once
 _READ_SECONDS = 5.0
 _HTTP_BUSY = (409, 429)  # key in use; rate limited or lock timeout
 _HTTP_SERVER_ERROR = 500
+
+_SECRET = re.compile(r"_secret_\w+")
+
+
+def _without_secrets(record: logging.LogRecord) -> bool:
+    """Takes client secrets out of the SDK's log: at DEBUG it holds the whole of every answer."""
+    record.msg, record.args = _SECRET.sub("_secret_...", record.getMessage()), None
+    return True
 
 
 class _Gateway(ABC):
@@ -55,6 +65,7 @@ class _Gateway(ABC):
         self._livemode = _is_live(api_key)
         if not telemetry:
             stripe.enable_telemetry = False
+        logging.getLogger("stripe").addFilter(_without_secrets)  # once, however often it is done
         self._http: list[stripe.HTTPClient] = []
         self._writer = self._client(api_key, api_base, timeout)
         self._reader = self._client(api_key, api_base, min(timeout, _READ_SECONDS))
@@ -137,6 +148,12 @@ class StripeGateway(_Gateway):
     async def _send(self, service: Any, verb: str, *arguments: Any) -> Any:
         return getattr(service, verb)(*arguments)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Closes this thread's connections to Stripe."""
         for http in self._http:
@@ -158,6 +175,12 @@ class AsyncStripeGateway(_Gateway):
 
     async def _send(self, service: Any, verb: str, *arguments: Any) -> Any:
         return await getattr(service, f"{verb}_async")(*arguments)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Closes the connections to Stripe."""
@@ -196,7 +219,8 @@ def _translated(error: stripe.StripeError) -> PayfulfillError:
     status = error.http_status
     said = f"{error.user_message or type(error).__name__} (request {error.request_id})"
     if status is None:
-        return GatewayUnavailable(f"Stripe cannot be reached ({type(error).__name__})")
+        cause = type(error.__cause__ or error).__name__  # a timeout, a proxy, a name not found ...
+        return GatewayUnavailable(f"Stripe cannot be reached ({cause})")
     if status in _HTTP_BUSY:
         return GatewayUnavailable(f"Stripe is busy: {said}")
     if status >= _HTTP_SERVER_ERROR:

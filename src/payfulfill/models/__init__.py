@@ -1,0 +1,68 @@
+"""The values payfulfill speaks in. All are frozen; none does I/O.
+
+Times are aware datetimes in UTC. Money is integer minor units (`payfulfill.money`).
+"""
+
+from payfulfill.models.event import EventStatus, OutcomeKind, Review, StoredEvent, WebhookOutcome
+from payfulfill.models.payment import (
+    Attempt,
+    AttemptState,
+    Checkout,
+    Facts,
+    Origin,
+    Payment,
+    PaymentStatus,
+    utc,
+)
+from payfulfill.models.product import (
+    MAX_ID_LENGTH,
+    Buyer,
+    Cover,
+    Period,
+    Product,
+    ProductRef,
+    Quote,
+    Tag,
+    Terms,
+)
+from payfulfill.models.purchase import (
+    AccessDecision,
+    Download,
+    DownloadGrant,
+    LibraryEntry,
+    Purchase,
+    PurchaseKind,
+    PurchaseState,
+)
+
+__all__ = [
+    "MAX_ID_LENGTH",
+    "AccessDecision",
+    "Attempt",
+    "AttemptState",
+    "Buyer",
+    "Checkout",
+    "Cover",
+    "Download",
+    "DownloadGrant",
+    "EventStatus",
+    "Facts",
+    "LibraryEntry",
+    "Origin",
+    "OutcomeKind",
+    "Payment",
+    "PaymentStatus",
+    "Period",
+    "Product",
+    "ProductRef",
+    "Purchase",
+    "PurchaseKind",
+    "PurchaseState",
+    "Quote",
+    "Review",
+    "StoredEvent",
+    "Tag",
+    "Terms",
+    "WebhookOutcome",
+    "utc",
+]

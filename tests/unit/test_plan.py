@@ -1,0 +1,267 @@
+"""What `create` does with the payment that a slot holds: each row, and what never happens."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intent_key, order_key
+from payfulfill.models import (
+    Attempt,
+    AttemptState,
+    Buyer,
+    Facts,
+    Origin,
+    Payment,
+    PaymentStatus,
+    Period,
+    Product,
+    ProductRef,
+    Quote,
+    Terms,
+)
+from payfulfill.money import Money
+from payfulfill.payments.plan import (
+    KEY_LIFETIME,
+    Abandon,
+    Cancel,
+    Order,
+    Reuse,
+    Search,
+    Send,
+    Step,
+    next_step,
+)
+from payfulfill.pricing import FixedPrice
+
+moderate = settings(max_examples=300, deadline=None)
+
+NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
+PARAMETERS = {"amount": 500, "currency": "usd", "description": "A poster"}
+
+
+def sent(state: AttemptState = AttemptState.SENT, ago: timedelta = timedelta(0)) -> Attempt:
+    return Attempt(number=3, parameters=PARAMETERS, started_at=NOW - ago, state=state)
+
+
+def a_payment(**fields: Any) -> Payment:
+    given: dict[str, Any] = {
+        "id": "pay_1",
+        "buyer_id": "7",
+        "product": ProductRef("design", "1"),
+        "title": "A poster",
+        "amount": Money(500, "USD"),
+        "terms": Terms(),
+        "quote_expires_at": NOW,
+        "origin": Origin.STRIPE,
+        "livemode": True,
+        "created_at": NOW,
+        "attempt": sent(),
+    }
+    return Payment(**{**given, **fields})
+
+
+def holding(used: str | None = "pi_1", **statuses: str) -> Payment:
+    """A payment with intents, of which it uses one."""
+    facts = {intent_key(id): {"status": status} for id, status in statuses.items()}
+    return a_payment(facts=facts, intent_id=used, status=PaymentStatus.PENDING)
+
+
+def planned(payment: Payment, *, wanted: bool = True, livemode: bool = True) -> Step | Abandon:
+    return next_step(payment, NOW, wanted=wanted, livemode=livemode)
+
+
+# --- Each row ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize(
+    "payment",
+    [holding(pi_1=OPEN), a_payment(), a_payment(attempt=None)],
+    ids=["open", "sent", "no attempt"],
+)
+def test_a_payment_of_the_other_mode_is_given_up(payment: Payment, wanted: bool) -> None:
+    assert planned(payment, wanted=wanted, livemode=False) == Abandon(payment)
+
+
+def test_an_open_intent_is_used_again_while_it_is_wanted() -> None:
+    payment = holding(pi_1=OPEN)
+    assert planned(payment, wanted=True) == Reuse(payment, "pi_1")
+    assert planned(payment, wanted=False) == Cancel(payment, "pi_1")
+
+
+def test_what_is_in_review_is_not_paid_again() -> None:
+    payment = replace(holding(pi_1=OPEN), status=PaymentStatus.REVIEW)
+    assert planned(payment) == Cancel(payment, "pi_1")
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize(
+    ("payment", "spare"),
+    [
+        (holding("pi_1", pi_1=OPEN, pi_2=OPEN), "pi_2"),
+        (holding("pi_2", pi_1=OPEN, pi_2=OPEN), "pi_1"),
+        (holding("pi_2", pi_1=OPEN, pi_2=OPEN, pi_3=OPEN), "pi_1"),
+        (holding("pi_1", pi_1=CANCELED, pi_2=OPEN), "pi_2"),
+        (holding("pi_1", pi_1=SUCCEEDED, pi_2=OPEN), "pi_2"),
+        (holding(None, pi_1=OPEN), "pi_1"),
+    ],
+    ids=["second", "first", "one of two", "used one canceled", "used one paid", "none used"],
+)
+def test_a_spare_intent_is_canceled_first(payment: Payment, spare: str, wanted: bool) -> None:
+    assert planned(payment, wanted=wanted) == Cancel(payment, spare)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("attempt", [None, sent(AttemptState.REFUSED)], ids=["none", "refused"])
+def test_what_stripe_does_not_have_is_given_up(attempt: Attempt | None, wanted: bool) -> None:
+    payment = a_payment(attempt=attempt)
+    assert planned(payment, wanted=wanted) == Abandon(payment)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_may_have_reached_stripe_is_sent_again_just_so(wanted: bool) -> None:
+    payment = a_payment()
+    step = planned(payment, wanted=wanted)
+    assert isinstance(step, Send)
+    assert (step.payment, step.attempt, step.repeated) == (payment, payment.attempt, True)
+    assert step.wanted is wanted
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize(
+    ("attempt", "expected"),
+    [
+        (sent(), Send),
+        (sent(ago=timedelta(hours=22, minutes=59)), Send),
+        (sent(ago=KEY_LIFETIME - timedelta(microseconds=1)), Send),
+        (sent(ago=KEY_LIFETIME), Search),
+        (sent(ago=timedelta(days=30)), Search),
+        (sent(ago=timedelta(minutes=-5)), Send),  # the clock was put back
+        (sent(AttemptState.FAILED), Search),
+        (sent(AttemptState.FAILED, timedelta(days=2)), Search),
+        (sent(AttemptState.REFUSED, timedelta(days=2)), Abandon),
+    ],
+)
+def test_how_to_learn_what_became_of_an_attempt(
+    attempt: Attempt, expected: type, wanted: bool
+) -> None:
+    payment = a_payment(attempt=attempt)
+    step = planned(payment, wanted=wanted)
+    assert type(step) is expected
+    if isinstance(step, Search):
+        assert step == Search(payment, attempt)
+
+
+def test_a_key_is_not_relied_on_longer_than_stripe_keeps_it() -> None:
+    assert timedelta(hours=1) < KEY_LIFETIME < timedelta(hours=24)
+
+
+@pytest.mark.parametrize("status", [CANCELED, SUCCEEDED])
+def test_an_intent_that_is_over_is_not_used_again(status: str) -> None:
+    assert not isinstance(planned(holding(pi_1=status)), (Reuse, Cancel))
+
+
+def test_facts_that_are_not_of_intents_do_not_count() -> None:
+    payment = a_payment(facts={order_key("pay_1"): {"withdrawn_at": 1}})
+    assert isinstance(planned(payment), Send)
+
+
+# --- What never happens --------------------------------------------------------------------------
+
+ids = st.sampled_from(["pi_1", "pi_2", "pi_3"])
+attempts = st.none() | st.builds(
+    sent, st.sampled_from(AttemptState), st.integers(-1, 50).map(lambda h: timedelta(hours=h))
+)
+facts: st.SearchStrategy[Facts] = st.dictionaries(
+    ids.map(intent_key),
+    st.sampled_from([OPEN, CANCELED, SUCCEEDED]).map(lambda status: {"status": status}),
+)
+payments = st.builds(
+    a_payment,
+    attempt=attempts,
+    facts=facts,
+    intent_id=st.none() | ids,
+    livemode=st.booleans(),
+    status=st.sampled_from(PaymentStatus),
+)
+
+
+@moderate
+@given(payments, st.booleans(), st.booleans())
+def test_what_every_step_keeps_to(payment: Payment, wanted: bool, livemode: bool) -> None:
+    before = copy.deepcopy(payment)
+    step = planned(payment, wanted=wanted, livemode=livemode)
+    assert step == planned(payment, wanted=wanted, livemode=livemode)
+    assert payment == before
+    open_ids = {
+        key.partition(":")[2] for key, known in payment.facts.items() if known["status"] == OPEN
+    }
+    if isinstance(step, Reuse):
+        assert wanted  # never paid for what is not wanted, or not to be had
+        assert open_ids == {step.intent_id} == {payment.intent_id}  # never two payable intents
+        assert payment.status is not PaymentStatus.REVIEW
+    if isinstance(step, Cancel):
+        assert step.intent_id in open_ids
+    if isinstance(step, (Send, Search)):
+        assert not open_ids  # nothing is created beside what can be paid
+        assert step.attempt is payment.attempt  # with the key and the parameters of before
+    if isinstance(step, Abandon) and payment.livemode == livemode:
+        assert not open_ids  # nothing that can be paid is let go
+    if not isinstance(step, Abandon):
+        assert payment.livemode == livemode
+    assert step.payment is payment
+
+
+@moderate
+@given(payments, st.booleans())
+def test_canceling_comes_to_an_end(payment: Payment, wanted: bool) -> None:
+    """As long as Stripe does what it is told, every intent but the one that is used goes."""
+    canceled: list[str] = []
+    while isinstance(step := planned(payment, wanted=wanted), Cancel):
+        assert step.intent_id not in canceled
+        canceled.append(step.intent_id)
+        gone = {intent_key(step.intent_id): {"status": CANCELED}}
+        payment = replace(payment, facts={**payment.facts, **gone})
+    assert len(canceled) <= len(payment.facts)
+
+
+# --- The same offer ------------------------------------------------------------------------------
+
+MONTH = Terms(period=Period(months=1))
+
+
+def ordered(amount: Money, terms: Terms, title: str = "A poster") -> Order:
+    product = Product(
+        ref=ProductRef("design", "1"), title=title, pricing=FixedPrice(amount), terms=terms
+    )
+    quote = Quote(amount=amount, base_amount=amount, expires_at=NOW)
+    return Order(Buyer("7"), product, quote, {})
+
+
+@pytest.mark.parametrize(
+    ("order", "same"),
+    [
+        (ordered(Money(500, "USD"), MONTH), True),
+        (ordered(Money(500, "USD"), MONTH, title="Another title"), True),
+        (ordered(Money(500, "USD"), Terms(period=Period(months=1), covers=[])), True),
+        (ordered(Money(501, "USD"), MONTH), False),
+        (ordered(Money(500, "EUR"), MONTH), False),
+        (ordered(Money(500, "USD"), Terms()), False),
+        (ordered(Money(500, "USD"), replace(MONTH, download_limit=3)), False),
+        (ordered(Money(500, "USD"), replace(MONTH, covers=["design"])), False),
+    ],
+)
+def test_an_offer_is_the_same_when_price_and_terms_are(order: Order, same: bool) -> None:
+    assert order.same_offer(a_payment(terms=MONTH)) is same
+
+
+def test_what_is_sent_along_is_in_no_repr() -> None:
+    order = replace(ordered(Money(500, "USD"), MONTH), extras={"receipt_email": "ada@example.com"})
+    assert "ada" not in repr(order)
