@@ -213,6 +213,14 @@ def test_a_union_is_the_same_in_both_orders_whatever_it_holds(
     assert law(a, b).keys() == a.keys() | b.keys()
 
 
+def test_a_union_does_not_depend_on_the_order_of_keys() -> None:
+    """A store may give them back in another one."""
+    law = TABLE["intent"]["attempts"]
+    other = {"ch_1": {"at": 2, "code": ""}}
+    for known in ({"at": 1, "code": "x"}, {"code": "x", "at": 1}):
+        assert law({"ch_1": known}, other) == law(other, {"ch_1": known}) == {"ch_1": known}
+
+
 # --- The laws, for all that is known -------------------------------------------------------------
 
 

@@ -168,6 +168,10 @@ def test_an_intent_that_is_over_is_not_used_again(status: str) -> None:
     assert not isinstance(planned(holding(pi_1=status)), (Reuse, Cancel))
 
 
+def test_a_new_payment_is_wanted() -> None:
+    assert Send(a_payment(), sent(), repeated=False).wanted
+
+
 def test_facts_that_are_not_of_intents_do_not_count() -> None:
     payment = a_payment(facts={order_key("pay_1"): {"withdrawn_at": 1}})
     assert isinstance(planned(payment), Send)

@@ -348,6 +348,13 @@ def test_passes_carry_on_where_the_one_before_ended() -> None:
     assert decided(*two, now=ago(-30)).reason == "Your subscription ended on 23 March 2026."
 
 
+def test_the_next_pass_begins_when_the_one_before_ends() -> None:
+    two = [purchase("pur_1", paid=40, period=MONTH), purchase("pur_2", paid=39, period=MONTH)]
+    for moment, used in [(ago(10) - timedelta(microseconds=1), "pur_1"), (ago(10), "pur_2")]:
+        answer = decided(*two, now=moment)
+        assert (answer.allowed, answer.purchase_id) == (True, used)
+
+
 def test_the_second_pass_waits_while_the_first_is_on_hold() -> None:
     first = purchase("pur_1", paid=2, period=MONTH, state=SUSPENDED)
     assert decided(first, purchase("pur_2", paid=1, period=MONTH)).code == "suspended"
@@ -445,6 +452,10 @@ def test_what_was_bought_stays_open_when_the_product_is_gone() -> None:
     assert decided(purchase(), known=False).allowed
     assert decided(ENDED, known=False).code == "ended"
     assert decided(known=False, payment=payment(PaymentStatus.PENDING)).code == "unknown_product"
+
+
+def test_a_product_is_there_unless_it_is_said_not_to_be() -> None:
+    assert decide([]).code == "not_owned"
 
 
 # --- The library ---------------------------------------------------------------------------------
