@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from payfulfill.stores.memory import AsyncMemoryStore, MemoryStore
-    from payfulfill.stores.sqlite import AsyncSQLiteStore, SQLiteStore
+    from payfulfill.stores.sqlite import SQLiteStore
+    from payfulfill.stores.sqlite_async import AsyncSQLiteStore
 
 _MODULES = {
     "AsyncMemoryStore": "memory",
     "MemoryStore": "memory",
-    "AsyncSQLiteStore": "sqlite",
+    "AsyncSQLiteStore": "sqlite_async",
     "SQLiteStore": "sqlite",
 }
 

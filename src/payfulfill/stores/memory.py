@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from payfulfill.colour import drive
+from payfulfill.errors import ConfigurationError
 from payfulfill.models import (
     Download,
     EventStatus,
@@ -25,6 +26,7 @@ T = TypeVar("T")
 Key = Any
 Table = dict[Key, Any]
 
+_NESTED: Final = "a hook called a service of its own store; use the unit of work that it was given"
 _TABLES: Final = (
     "payments", "purchases", "downloads", "counters", "events", "reviews", "slots", "refs",
 )  # fmt: skip
@@ -218,16 +220,22 @@ class MemoryStore:
     def __init__(self) -> None:
         self._tables = _Tables()
         self._lock = threading.Lock()
+        self._thread: int | None = None
 
     def run(self, body: Body[T], *, read_only: bool = False) -> T:  # noqa: ARG002  # all alike
         """See `payfulfill.ports.Store.run`."""
+        if self._thread == threading.get_ident():
+            raise ConfigurationError(_NESTED)
         with self._lock:
             transaction = _Transaction(self._tables)
+            self._thread = threading.get_ident()
             try:
                 return drive(body(_UnitOfWork(transaction)))
             except BaseException:
                 transaction.roll_back()
                 raise
+            finally:
+                self._thread = None
 
     def migrate(self) -> None:
         """There is nothing to do; stores have this method."""
@@ -245,16 +253,22 @@ class AsyncMemoryStore:
     def __init__(self) -> None:
         self._tables = _Tables()
         self._lock = asyncio.Lock()
+        self._task: asyncio.Task[Any] | None = None
 
     async def run(self, body: Body[T], *, read_only: bool = False) -> T:  # noqa: ARG002  # all alike
         """See `payfulfill.ports.Store.run`."""
+        if self._task is not None and self._task is asyncio.current_task():
+            raise ConfigurationError(_NESTED)
         async with self._lock:
             transaction = _Transaction(self._tables)
+            self._task = asyncio.current_task()
             try:
                 return await body(_UnitOfWork(transaction))
             except BaseException:
                 transaction.roll_back()
                 raise
+            finally:
+                self._task = None
 
     async def migrate(self) -> None:
         """There is nothing to do; stores have this method."""

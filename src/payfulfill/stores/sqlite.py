@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import os
@@ -12,21 +11,18 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.ports import Body
+from payfulfill.stores.file_lock import FileLock
 from payfulfill.stores.rows import Row
 from payfulfill.stores.schema import SCHEMA
 from payfulfill.stores.sql import Dialect, SqlUnitOfWork
-
-if sys.platform != "win32":
-    import fcntl
 
 T = TypeVar("T")
 
@@ -131,13 +127,14 @@ class SQLiteStore:
     def _begin_afresh(self) -> None:
         """No connection is open yet, in this process."""
         self._writing = threading.Lock()
+        self._writing_thread: int | None = None
         self._gate = threading.Lock()
         self._reading = 0
         self._paused = False
         self._quiet: bool | None = None
         self._writer: tuple[sqlite3.Connection, SqlUnitOfWork] | None = None
         self._readers: list[tuple[sqlite3.Connection, SqlUnitOfWork]] = []
-        self._lock_file: IO[bytes] | None = None
+        self._lock_file = FileLock(Path(f"{self._path}-lock"))
         self._file: tuple[int, int] | None = None
         self._in_body = False
         self._patience: int | None = None
@@ -161,9 +158,10 @@ class SQLiteStore:
 
     def run(self, body: Body[T], *, read_only: bool = False) -> T:
         """See `payfulfill.ports.Store.run`."""
-        return self._run_by(time.monotonic() + DEADLINE, body, read_only=read_only)
+        return self.run_by(time.monotonic() + DEADLINE, body, read_only=read_only)
 
-    def _run_by(self, deadline: float, body: Body[T], *, read_only: bool) -> T:
+    def run_by(self, deadline: float, body: Body[T], *, read_only: bool) -> T:
+        """Like `run`, with a deadline on `time.monotonic`'s clock that began elsewhere."""
         try:
             return self._read(body) if read_only else self._write(body, deadline)
         except sqlite3.Error as error:
@@ -265,11 +263,15 @@ class SQLiteStore:
 
     @contextmanager
     def _alone(self, deadline: float) -> Iterator[None]:
+        if self._writing_thread == threading.get_ident():
+            raise ConfigurationError(_NESTED)
         if not self._writing.acquire(timeout=max(deadline - time.monotonic(), 0)):
             raise StoreUnavailable("SQLite: other writers took too long")
+        self._writing_thread = threading.get_ident()
         try:
             yield
         finally:
+            self._writing_thread = None
             self._writing.release()
 
     @contextmanager
@@ -277,41 +279,11 @@ class SQLiteStore:
         if not self._guarded:
             yield
             return
-        lock = self._lock_between_processes(deadline)
+        self._lock_file.acquire(deadline)
         try:
             yield
         finally:
-            self._unlock_between_processes(lock)
-
-    def _lock_between_processes(self, deadline: float) -> IO[bytes]:
-        if self._lock_file is None:
-            try:
-                self._lock_file = Path(f"{self._path}-lock").open("ab")  # noqa: SIM115  # kept
-            except OSError as error:
-                raise StoreUnavailable(
-                    f"SQLite: the lock file cannot be opened: {error}"
-                ) from error
-        if sys.platform != "win32":
-            pause = 0.0005
-            while True:
-                try:
-                    fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except OSError as error:
-                    if not isinstance(error, BlockingIOError):
-                        raise StoreUnavailable(
-                            f"SQLite: the lock file cannot be locked: {error}"
-                        ) from error
-                    if time.monotonic() >= deadline:
-                        raise StoreUnavailable("SQLite: other processes took too long") from None
-                    time.sleep(pause)
-                    pause = min(pause * 2, 0.02)
-        return self._lock_file
-
-    @staticmethod
-    def _unlock_between_processes(lock: IO[bytes]) -> None:
-        if sys.platform != "win32":
-            fcntl.flock(lock, fcntl.LOCK_UN)
+            self._lock_file.release()
 
     def _checkpoint_if_due(self, connection: sqlite3.Connection) -> None:
         """Moves the log into the database, where SQLite may not do so by itself."""
@@ -416,8 +388,7 @@ class SQLiteStore:
         if in_use:
             _open_across_fork.add(self._path.absolute())
             _left_open.append((self._writer, self._readers))
-        if self._lock_file is not None:
-            self._lock_file.close()  # or its lock would be held beyond the parent's death
+        self._lock_file.close()  # or its lock would be held beyond the parent's death
         self._begin_afresh()
 
     # --- the life of the file ------------------------------------------------------------------
@@ -468,9 +439,7 @@ class SQLiteStore:
                 if self._writer is not None:
                     self._writer[0].close()
                     self._writer = None
-        if self._lock_file is not None:
-            self._lock_file.close()
-            self._lock_file = None
+        self._lock_file.close()
         self._file = None
 
     def _is_open(self) -> bool:
@@ -514,6 +483,9 @@ if sys.platform != "win32":
 _COMMIT: Final = "COMMIT -- payfulfill"
 """In words that no hook uses: it is compiled once, outside of a body, and then cached."""
 
+_NESTED: Final = (
+    "a hook called a service that writes to its own store; use the unit of work that it was given"
+)
 _ENDED: Final = "a hook tried to end our transaction; it must neither commit nor roll back"
 
 
@@ -530,73 +502,3 @@ def _version(connection: sqlite3.Connection) -> int:
 def _is_environment(error: sqlite3.Error) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and (code & 0xFF) in _ENVIRONMENT
-
-
-class AsyncSQLiteStore:
-    """A store in one SQLite file, for async services. Bodies, and so hooks, run as a whole in a
-    thread of the store's: hooks are plain functions, and the loop is never blocked."""
-
-    is_async = True
-    async_hooks = False
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL",
-    ) -> None:
-        """See `SQLiteStore`."""
-        self._store = SQLiteStore(path, synchronous=synchronous)
-        self._closed = False
-        self._start_threads()
-
-    def _start_threads(self) -> None:
-        self._pid = os.getpid()
-        self._writer = ThreadPoolExecutor(1, "payfulfill-sqlite-writer")
-        self._readers = ThreadPoolExecutor(4, "payfulfill-sqlite-reader")
-
-    def _thread(self, *, read_only: bool = False) -> ThreadPoolExecutor:
-        """Where a body runs. Threads do not live on in the child of a fork."""
-        if self._pid != os.getpid():
-            self._start_threads()
-        return self._readers if read_only else self._writer
-
-    def __repr__(self) -> str:
-        return f"Async{self._store!r}"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def run(self, body: Body[T], *, read_only: bool = False) -> T:
-        """See `payfulfill.ports.Store.run`."""
-        deadline = time.monotonic() + DEADLINE
-        thread = self._thread(read_only=read_only)
-
-        def whole() -> T:
-            return self._store._run_by(deadline, body, read_only=read_only)
-
-        return await asyncio.get_running_loop().run_in_executor(thread, whole)
-
-    async def migrate(self) -> None:
-        """See `SQLiteStore.migrate`."""
-        await asyncio.get_running_loop().run_in_executor(self._thread(), self._store.migrate)
-
-    async def close(self) -> None:
-        """Closes the connections and ends the threads; the store cannot be used again."""
-        if self._closed:
-            return
-        self._closed = True
-        await asyncio.get_running_loop().run_in_executor(self._thread(), self._end)
-        self._writer.shutdown()
-
-    def _end(self) -> None:
-        self._readers.shutdown()  # before the connections, for they may be reading
-        self._store.close()
