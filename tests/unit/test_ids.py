@@ -22,6 +22,14 @@ def test_an_id_says_what_it_is_of() -> None:
     assert new_id("pur", NOW).startswith("pur_")
 
 
+def test_an_id_tells_when_it_was_made() -> None:
+    digits = "0123456789abcdefghjkmnpqrstvwxyz"
+    milliseconds = 0
+    for digit in new_id("pay", NOW + MILLISECOND)[4:14]:
+        milliseconds = milliseconds * 32 + digits.index(digit)
+    assert milliseconds == 1_772_539_200_001
+
+
 def test_ids_of_one_moment_differ() -> None:
     assert len({new_id("pay", NOW) for _ in range(10_000)}) == 10_000
 

@@ -358,6 +358,11 @@ def test_a_product_has_a_title() -> None:
         product(title=" ")
 
 
+def test_a_product_is_for_sale_and_a_buyer_no_admin_unless_it_is_said() -> None:
+    assert product().available is True
+    assert Buyer("7").is_admin is False
+
+
 def test_tags_are_a_set() -> None:
     assert product(tags=["new", "new", "premium"]).tags == frozenset({"new", "premium"})
     assert product().tags == frozenset()

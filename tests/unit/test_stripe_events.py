@@ -20,6 +20,7 @@ from payfulfill.money import Money
 from payfulfill.rules import assess
 from payfulfill.stripe.events import (
     HANDLED,
+    MAX_BODY,
     MAX_DEPTH,
     PAYMENT_KEY,
     Event,
@@ -608,6 +609,26 @@ def test_without_an_id_an_event_is_told_by_its_digest(id: Any) -> None:
     assert event.id == f"sha256:{hashlib.sha256(content).hexdigest()}"
     assert event.unusable == "no event id"
     assert interpret(event) == Reading(unusable="no event id")
+
+
+def test_a_body_may_be_of_a_mebibyte() -> None:
+    assert MAX_BODY == 1_048_576
+
+
+@pytest.mark.parametrize("created", [0, 1, 253_402_300_799])
+def test_any_second_up_to_the_year_9999_is_a_time(created: int) -> None:
+    assert parsed("x", {}, created=created).created == created
+
+
+@pytest.mark.parametrize("content", [{"id": "evt_1"}, THIN, an_event("x", {}, created=-1)])
+def test_what_has_no_time_is_of_second_0(content: Json) -> None:
+    assert parse(body(content)).created == 0
+
+
+@pytest.mark.parametrize("amount", [0, 1, 2**53])
+def test_any_amount_that_can_be_is_read(amount: int) -> None:
+    told = read("payment_intent.created", an_intent(amount=amount)).facts
+    assert told == known(amount=[amount])
 
 
 MISSING = object()
