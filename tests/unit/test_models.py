@@ -308,6 +308,10 @@ MAKERS: dict[str, Callable[[Any], object]] = {
 each_name = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
+def test_ids_are_as_long_as_stripes_metadata_takes() -> None:
+    assert MAX_ID_LENGTH == 500
+
+
 @each_name
 @pytest.mark.parametrize(
     "id",

@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from payfulfill.colour import drive, require_async, require_sync, settle
+from payfulfill.colour import settle
 from payfulfill.errors import GatewayRefused, PayfulfillError, SignatureRejected, Unavailable
 from payfulfill.facts import intents, join
 from payfulfill.fulfilment import Fulfilment, Recorded, with_step
@@ -28,13 +28,11 @@ from payfulfill.models import (
     utc,
 )
 from payfulfill.ports import (
-    AsyncSystemClock,
     Clock,
     Gateway,
     IntentAnswer,
     PurchaseHook,
     Store,
-    SystemClock,
     Target,
     UnitOfWork,
 )
@@ -147,7 +145,7 @@ def _is_news(payment: Payment, step: str | None) -> bool:
     return payment.intent_status != step or payment.reads > max(shown, default=0)
 
 
-class _Core:
+class WebhookCore:
     """What `WebhookHandler` does, written once for both colours."""
 
     def __init__(
@@ -165,6 +163,7 @@ class _Core:
         self._hook = hook
 
     async def handle(self, body: bytes, header: str | bytes | None) -> WebhookOutcome:
+        """See `WebhookHandler.handle`."""
         if not isinstance(body, bytes):
             raise TypeError(
                 "body must be the bytes of the request as they came, which Stripe signed; not "
@@ -369,6 +368,7 @@ class _Core:
         return ending
 
     async def process_pending(self, limit: int) -> list[WebhookOutcome]:
+        """See `WebhookHandler.process_pending`."""
         now = self._clock.now()
         due = await self._run(lambda uow: uow.events.due(now, limit), read_only=True)
         return [await self._answer(self._work(restored(row.payload or ""))) for row in due]
@@ -489,79 +489,3 @@ def _outcome(event: Event, ending: _Ending) -> WebhookOutcome:
         purchase_id=payment.purchase_id if payment else None,
         reason=ending.note,
     )
-
-
-class WebhookHandler:
-    """Answers Stripe's webhooks: each event takes effect once, however often it comes."""
-
-    def __init__(
-        self,
-        *,
-        store: Store,
-        gateway: Gateway,
-        secrets: Sequence[str],
-        clock: Clock | None = None,
-        on_purchase: PurchaseHook | None = None,
-    ) -> None:
-        """Puts the handler together.
-
-        Args:
-            store: Where events, payments and purchases are kept.
-            gateway: Stripe, for what an event does not tell.
-            secrets: The endpoint's signing secrets, `whsec_...`; while one is rolled, both.
-            clock: The time; the machine's by default.
-            on_purchase: Called in the transaction that writes a new purchase. If it raises, the
-                event is kept and tried again. Give the same one to `PaymentService`.
-
-        Raises:
-            ConfigurationError: a secret is missing or blank, or something is async.
-        """
-        clock = clock or SystemClock()
-        require_sync(type(self).__name__, store, gateway, clock.sleep, on_purchase)
-        self._core = _Core(store, gateway, secrets, clock, on_purchase)
-
-    def handle(self, body: bytes, signature: str | bytes | None) -> WebhookOutcome:
-        """Takes a webhook; answer Stripe with the outcome's `status_code`. It never raises for
-        what a request holds.
-
-        Args:
-            body: The raw bytes of the request.
-            signature: Its header `Stripe-Signature`.
-
-        Raises:
-            TypeError: `body` is not bytes; it was parsed before it came here.
-        """
-        return drive(self._core.handle(body, signature))
-
-    def process_pending(self, *, limit: int = 100) -> list[WebhookOutcome]:
-        """Tries those events again that could not be finished and are due; call it now and then.
-
-        Raises:
-            StoreUnavailable: the store is out of reach.
-        """
-        return drive(self._core.process_pending(limit))
-
-
-class AsyncWebhookHandler:
-    """`WebhookHandler` for async hosts: the same, awaited."""
-
-    def __init__(
-        self,
-        *,
-        store: Store,
-        gateway: Gateway,
-        secrets: Sequence[str],
-        clock: Clock | None = None,
-        on_purchase: PurchaseHook | None = None,
-    ) -> None:
-        """See `WebhookHandler`."""
-        require_async(type(self).__name__, store, gateway, on_purchase)
-        self._core = _Core(store, gateway, secrets, clock or AsyncSystemClock(), on_purchase)
-
-    async def handle(self, body: bytes, signature: str | bytes | None) -> WebhookOutcome:
-        """See `WebhookHandler.handle`."""
-        return await self._core.handle(body, signature)
-
-    async def process_pending(self, *, limit: int = 100) -> list[WebhookOutcome]:
-        """See `WebhookHandler.process_pending`."""
-        return await self._core.process_pending(limit)
