@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Protocol
 
 from payfulfill.errors import (
     CurrencyMismatch,
@@ -19,26 +18,23 @@ from payfulfill.errors import (
     PriceError,
     ProductUnavailable,
 )
-from payfulfill.models import Buyer, Product, Quote
+from payfulfill.models import Buyer, PricingStrategy, Product, Quote
 from payfulfill.money import Money
+
+__all__ = [
+    "QUOTE_LIFETIME",
+    "AmountOff",
+    "CoursePricing",
+    "DesignPricing",
+    "FixedPrice",
+    "PercentOff",
+    "PriceList",
+    "PricingStrategy",
+    "SubscriptionPricing",
+]
 
 QUOTE_LIFETIME = timedelta(hours=24)
 """How long the quotes of these strategies stand."""
-
-
-class PricingStrategy(Protocol):
-    """Says what a product costs a buyer."""
-
-    def quote(self, product: Product, buyer: Buyer, currency: str | None, now: datetime) -> Quote:
-        """The price of `product` for `buyer`, in `currency` or else in its own.
-
-        It must depend on nothing but its arguments.
-
-        Raises:
-            CurrencyNotOffered: there is no price in that currency.
-            ProductUnavailable: it is not sold at that time.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

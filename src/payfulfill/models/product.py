@@ -7,13 +7,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from payfulfill.errors import ConfigurationError, InvalidRequest
 
 if TYPE_CHECKING:
     from payfulfill.money import Money
-    from payfulfill.pricing import PricingStrategy
 
 MAX_ID_LENGTH = 500
 """Ids travel in the metadata of Stripe's objects, whose values hold 500 characters:
@@ -200,3 +199,18 @@ class Quote:
     amount: Money
     base_amount: Money
     expires_at: datetime
+
+
+class PricingStrategy(Protocol):
+    """Says what a product costs a buyer."""
+
+    def quote(self, product: Product, buyer: Buyer, currency: str | None, now: datetime) -> Quote:
+        """The price of `product` for `buyer`, in `currency` or else in its own.
+
+        It must depend on nothing but its arguments.
+
+        Raises:
+            CurrencyNotOffered: there is no price in that currency.
+            ProductUnavailable: it is not sold at that time.
+        """
+        ...
