@@ -89,7 +89,7 @@ class Fulfilment:
         known = replace(payment, facts=facts)
         standing = assess(known)
         purchase_id, reviews = payment.purchase_id, self._reviews(payment, standing.findings)
-        if standing.paid_at is not None:
+        if standing.paid_at is not None or purchase_id is not None:
             purchase_id, duplicates = await self._fulfil(uow, known, standing.paid_at)
             reviews += duplicates
         updated = replace(
@@ -116,17 +116,19 @@ class Fulfilment:
                 await uow.refs.add(intent_id, target)
 
     async def _fulfil(
-        self, uow: UnitOfWork, payment: Payment, paid_at: datetime
-    ) -> tuple[str, list[Review]]:
-        """Gives the payment its purchase, and the purchase its place beside its siblings."""
+        self, uow: UnitOfWork, payment: Payment, paid_at: datetime | None
+    ) -> tuple[str | None, list[Review]]:
+        """Gives the payment its purchase, and the purchase its place beside its siblings.
+
+        Without `paid_at` it is no longer certain that it was paid as quoted, since Stripe told
+        something else later: the purchase that it has is suspended until a person has looked.
+        """
         siblings = await uow.purchases.of_product(payment.buyer_id, payment.product)
         before = {purchase.id: purchase for purchase in siblings}
         mine = next((one for one in siblings if one.source == payment.id), None)
-        if mine is not None and mine.paid_at == paid_at:
-            return mine.id, []
-        current = (
-            self._purchase(payment, paid_at) if mine is None else replace(mine, paid_at=paid_at)
-        )
+        current = self._current(payment, mine, paid_at)
+        if current is None or current == mine:
+            return payment.purchase_id, []
         ranked = rank([*(one for one in siblings if one is not mine), current])
         for purchase in ranked:
             if purchase.id not in before:
@@ -138,6 +140,16 @@ class Fulfilment:
             for purchase in ranked
             if purchase.state is PurchaseState.DUPLICATE
         ]
+
+    def _current(
+        self, payment: Payment, mine: Purchase | None, paid_at: datetime | None
+    ) -> Purchase | None:
+        """The payment's purchase as it is to be, its siblings apart."""
+        if mine is None:
+            return self._purchase(payment, paid_at) if paid_at is not None else None
+        if paid_at is None:
+            return replace(mine, standing=PurchaseState.SUSPENDED)
+        return replace(mine, paid_at=paid_at, standing=PurchaseState.ACTIVE)
 
     async def _add(self, uow: UnitOfWork, purchase: Purchase) -> None:
         if not await uow.purchases.add(purchase):

@@ -532,6 +532,7 @@ def test_product_withdrawn_after_payment_stays_with_who_paid(shop: Shop) -> None
     assert caught.value.code in ("already_owned", "product_unavailable")
     forget(shop)
     assert shop.check().allowed
+    assert shop.reviews() == {}  # it was paid for in time
 
 
 # --- owned ---------------------------------------------------------------------------------

@@ -101,9 +101,9 @@ def test_what_is_caught_as_what() -> None:
 
 
 def test_a_denial_carries_the_code_of_its_decision() -> None:
-    denied = AccessDenied("download_limit_reached", "You have used all 3 downloads of this.")
+    denied = AccessDenied("download_limit_reached", "The download limit of this (3) is reached.")
     assert denied.code == "download_limit_reached"
-    assert denied.message == str(denied) == "You have used all 3 downloads of this."
+    assert denied.message == str(denied) == "The download limit of this (3) is reached."
     assert denied.status == 403
     assert denied.audience == "buyer"
     assert AccessDenied.code == "forbidden"  # the class itself is untouched

@@ -132,7 +132,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "all downloads used": (
         {"has": [purchase(download_limit=3)], "used": {"pur_1": 3}},
         "download_limit_reached",
-        "You have used all 3 downloads of A poster.",
+        "The download limit of A poster (3) is reached.",
     ),
     "all downloads of a pass used": (
         {
@@ -140,12 +140,12 @@ ANSWERS: dict[str, tuple[dict[str, Any], str, str]] = {
             "used": {"pur_1": 20},
         },
         "download_limit_reached",
-        "You have used all 20 downloads of A poster. It runs until 1 April 2026.",
+        "The download limit of A poster (20) is reached. It runs until 1 April 2026.",
     ),
     "disputed": (
         {"has": [purchase(state=SUSPENDED)]},
         "suspended",
-        "Your bank has questioned the payment; access is on hold until that is settled.",
+        "Your payment has been questioned; access is on hold until that is settled.",
     ),
     "a pass that begins when another ends": (
         {

@@ -383,3 +383,8 @@ def test_suspending_any_of_them_moves_nothing(purchases: list[Purchase]) -> None
         for one in purchases
     ]
     assert spans(rank(suspended)) == spans(rank(purchases))
+
+
+def test_purchases_of_test_mode_are_a_world_apart() -> None:
+    tested, live = replace(purchase(1), livemode=False), purchase(2, paid=1)
+    assert [one.state for one in rank([tested, live])] == [PurchaseState.ACTIVE] * 2

@@ -198,7 +198,8 @@ class PaymentCore:
         return await self._open(uow, order)
 
     async def _owned(self, uow: UnitOfWork, order: Order, now: datetime) -> bool:
-        purchases = await uow.purchases.of_product(order.buyer.id, order.product.ref)
+        every = await uow.purchases.of_product(order.buyer.id, order.product.ref)
+        purchases = [one for one in every if one.livemode == self._gateway.livemode]
         if not order.product.terms.repeatable:
             held = (PurchaseState.ACTIVE, PurchaseState.SUSPENDED)
             return any(purchase.state in held for purchase in purchases)

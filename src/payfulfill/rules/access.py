@@ -25,8 +25,8 @@ REASONS: Final[Mapping[str, str]] = {
     "subscribed": "Your subscription runs until {end}.",
     "covered": "Your {thing} covers this.",
     # denied, the most telling first
-    "download_limit_reached": "You have used all {limit} downloads of {title}.{until}",
-    "suspended": "Your bank has questioned the payment; access is on hold until that is settled.",
+    "download_limit_reached": "The download limit of {title} ({limit}) is reached.{until}",
+    "suspended": "Your payment has been questioned; access is on hold until that is settled.",
     "not_started": "Your access begins on {start}.",
     "ended": "Your subscription ended on {end}.",
     "revoked": "Your payment was returned, and access with it.",

@@ -30,11 +30,13 @@ def rank(siblings: Iterable[Purchase]) -> list[Purchase]:
     the others are duplicates, until it is revoked.
     """
     ranked: list[Purchase] = []
-    taken = False
+    taken: set[tuple[bool, str]] = set()
     for purchase in sorted(siblings, key=_order):
         counts = purchase.standing is not PurchaseState.REVOKED and not purchase.terms.repeatable
-        duplicate = counts and taken
-        taken = taken or counts
+        kind_of_money = (purchase.livemode, purchase.account)  # test purchases are a world apart
+        duplicate = counts and kind_of_money in taken
+        if counts:
+            taken.add(kind_of_money)
         state = PurchaseState.DUPLICATE if duplicate else purchase.standing
         ranked.append(purchase if state is purchase.state else replace(purchase, state=state))
     return ranked
@@ -48,13 +50,13 @@ def spans(purchases: Iterable[Purchase]) -> dict[str, Span]:
     move up to that, though never before they were paid. A duplicate takes no time.
     """
     found: dict[str, Span] = {}
-    free_from: dict[tuple[str, object], datetime] = {}
+    free_from: dict[tuple[object, ...], datetime] = {}
     for purchase in sorted(purchases, key=_order):
         period = purchase.terms.period
         if period is None:
             found[purchase.id] = Span(purchase.paid_at, purchase.revoked_at)
             continue
-        chain = (purchase.buyer_id, purchase.product)
+        chain = (purchase.buyer_id, purchase.product, purchase.livemode, purchase.account)
         start = max(purchase.paid_at, free_from.get(chain, purchase.paid_at))
         end = _end(period, start)
         if purchase.revoked_at is not None:

@@ -25,6 +25,7 @@ from payfulfill.stripe.events import claimed_payment, intent_facts
 API_VERSION = "2026-10-28.endive"
 """The version of Stripe's API that objects are read at, whatever the account's default is."""
 
+_WITH_CHARGE = {"expand": ["latest_charge"]}  # which tells when it was paid
 _PAGE = 100  # the most that Stripe's lists give at once
 _READ_SECONDS = 5.0
 _HTTP_BUSY = (409, 429)  # key in use; rate limited or lock timeout
@@ -104,8 +105,7 @@ class _Gateway(ABC):
 
     async def retrieve(self, intent_id: str) -> IntentAnswer:
         """Reads a payment intent: https://docs.stripe.com/api/payment_intents/retrieve"""
-        parameters = {"expand": ["latest_charge"]}
-        return _answer(await self._call(self._reader, "retrieve", intent_id, parameters))
+        return _answer(await self._call(self._reader, "retrieve", intent_id, _WITH_CHARGE))
 
     async def cancel(self, intent_id: str) -> IntentAnswer:
         """Cancels a payment intent: https://docs.stripe.com/api/payment_intents/cancel
@@ -113,7 +113,7 @@ class _Gateway(ABC):
         Each call has a new idempotency key, of the SDK's. A second cancel is refused, which tells
         all that a key would; and with a key of ours, a stored 500 would come back for a day.
         """
-        return _answer(await self._call(self._writer, "cancel", intent_id))
+        return _answer(await self._call(self._writer, "cancel", intent_id, _WITH_CHARGE))
 
     async def list(self, since: datetime, until: datetime) -> Sequence[IntentAnswer]:
         """Lists payment intents: https://docs.stripe.com/api/payment_intents/list
@@ -121,7 +121,11 @@ class _Gateway(ABC):
         Stripe's lists show what was just written; its search does not.
         """
         created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
-        parameters: dict[str, Any] = {"created": created, "limit": _PAGE}
+        parameters: dict[str, Any] = {
+            "created": created,
+            "limit": _PAGE,
+            "expand": ["data.latest_charge"],
+        }
         found: list[IntentAnswer] = []
         while True:
             page = await self._call(self._reader, "list", parameters)
