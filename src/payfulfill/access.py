@@ -22,6 +22,9 @@ from payfulfill.models import (
     Product,
     ProductRef,
     Purchase,
+    require_id,
+    require_limit,
+    storable,
 )
 from payfulfill.ports import AsyncSystemClock, Catalog, Clock, Store, SystemClock, UnitOfWork
 from payfulfill.rules import Right, decide, entry, rights, spans
@@ -83,6 +86,8 @@ class _Core:
         address: str | None,
         agent: str | None,
     ) -> DownloadGrant:
+        if download_id:
+            require_id(download_id, "a download id")
         product = await settle(self._catalog.get(ref))
 
         async def body(uow: UnitOfWork) -> DownloadGrant:
@@ -104,8 +109,8 @@ class _Core:
                 product=ref,
                 purchase_id=right.purchase.id,
                 at=now,
-                address=address,
-                agent=agent,
+                address=storable(address) if address else None,
+                agent=storable(agent) if agent else None,
             )
             if not await uow.downloads.add(download):
                 raise DownloadIdSpent
@@ -123,6 +128,7 @@ class _Core:
         return await self._run(body, read_only=True)
 
     async def downloads(self, buyer: Buyer, limit: int, before: str | None) -> list[Download]:
+        require_limit(limit)
         return await self._run(
             lambda uow: uow.downloads.of_buyer(buyer.id, limit, before), read_only=True
         )

@@ -3,6 +3,7 @@
 Times are aware datetimes in UTC. Money is integer minor units (`payfulfill.money`).
 """
 
+from payfulfill.models.checks import MAX_ID_LENGTH, require_id, require_limit, storable
 from payfulfill.models.event import EventStatus, OutcomeKind, Review, StoredEvent, WebhookOutcome
 from payfulfill.models.payment import (
     Attempt,
@@ -15,7 +16,6 @@ from payfulfill.models.payment import (
     utc,
 )
 from payfulfill.models.product import (
-    MAX_ID_LENGTH,
     Buyer,
     Cover,
     Period,
@@ -66,5 +66,8 @@ __all__ = [
     "Tag",
     "Terms",
     "WebhookOutcome",
+    "require_id",
+    "require_limit",
+    "storable",
     "utc",
 ]

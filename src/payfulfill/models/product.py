@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import calendar
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from payfulfill.errors import ConfigurationError, InvalidRequest
+from payfulfill.errors import ConfigurationError
+from payfulfill.models.checks import require_id
 
 if TYPE_CHECKING:
     from payfulfill.money import Money
-
-MAX_ID_LENGTH = 500
-"""Ids travel in the metadata of Stripe's objects, whose values hold 500 characters:
-https://docs.stripe.com/api/metadata"""
-
-_NOT_TEXT = re.compile("[\0\ud800-\udfff]")  # NUL and lone surrogates, which no store takes
-
-
-def _require_id(value: object, what: str) -> None:
-    if not isinstance(value, str):
-        raise TypeError(f"{what} must be a string, not {type(value).__name__}")
-    if not value.strip() or len(value) > MAX_ID_LENGTH or _NOT_TEXT.search(value):
-        raise InvalidRequest(
-            f"{what} must be 1 to {MAX_ID_LENGTH} characters, not all blank, without NUL and "
-            "lone surrogates"
-        )
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,8 +23,8 @@ class ProductRef:
     id: str
 
     def __post_init__(self) -> None:
-        _require_id(self.type, "a product's type")
-        _require_id(self.id, "a product's id")
+        require_id(self.type, "a product's type")
+        require_id(self.id, "a product's id")
 
     def __str__(self) -> str:
         return f"{self.type}/{self.id}"
@@ -183,7 +167,9 @@ class Buyer:
     is_admin: bool = False
 
     def __post_init__(self) -> None:
-        _require_id(self.id, "a buyer's id")
+        require_id(self.id, "a buyer's id")
+        if not isinstance(self.is_admin, bool):
+            raise TypeError("is_admin is True or False; the text 'false' would count as true")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

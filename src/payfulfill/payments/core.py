@@ -48,6 +48,7 @@ from payfulfill.models import (
     ProductRef,
     PurchaseState,
     Quote,
+    require_limit,
 )
 from payfulfill.money import Money
 from payfulfill.payments.plan import (
@@ -420,16 +421,18 @@ class PaymentCore:
         return await self._run(find, read_only=True)
 
     async def _find(self, uow: UnitOfWork, payment_id: str, actor: Buyer) -> Payment:
-        target = await uow.refs.get(payment_id)
+        # Ids of ours and of Stripe's are ASCII; anything else no store need be asked for.
+        target = await uow.refs.get(payment_id) if payment_id.isascii() else None
         if target is not None and target.buyer_id != actor.id and not actor.is_admin:
             raise Forbidden
         payment = await uow.payments.get(target.buyer_id, target.payment_id) if target else None
         if payment is None:
-            raise NotFound(f"There is no payment {payment_id}.")
+            raise NotFound(f"There is no payment {payment_id!a}.")
         return payment
 
     async def history(self, buyer: Buyer, limit: int, before: str | None) -> list[Payment]:
         """See `PaymentService.history`."""
+        require_limit(limit)
         return await self._run(
             lambda uow: uow.payments.of_buyer(buyer.id, limit, before), read_only=True
         )

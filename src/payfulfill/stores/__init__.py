@@ -19,9 +19,10 @@ _MODULES = {
 
 __all__ = ["AsyncMemoryStore", "AsyncSQLiteStore", "MemoryStore", "SQLiteStore"]
 
+if not TYPE_CHECKING:  # a type checker is to know that other names do not exist
 
-def __getattr__(name: str) -> Any:
-    # A store's driver is imported when the store is used, and not before.
-    if name in _MODULES:
-        return getattr(import_module(f"payfulfill.stores.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # A store's driver is imported when the store is used, and not before.
+        if name in _MODULES:
+            return getattr(import_module(f"payfulfill.stores.{_MODULES[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

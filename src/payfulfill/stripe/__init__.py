@@ -9,11 +9,12 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncStripeGateway", "StripeGateway"]
 
+if not TYPE_CHECKING:  # a type checker is to know that other names do not exist
 
-def __getattr__(name: str) -> Any:
-    # The SDK takes a quarter of a second to import; who only verifies events never needs it.
-    if name in __all__:
-        from payfulfill.stripe import gateway  # noqa: PLC0415
+    def __getattr__(name: str) -> Any:
+        # The SDK takes a quarter of a second to import; who only verifies events never needs it.
+        if name in __all__:
+            from payfulfill.stripe import gateway  # noqa: PLC0415
 
-        return getattr(gateway, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return getattr(gateway, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,10 +25,11 @@ __all__ = [
     "StoreContract",
 ]
 
+if not TYPE_CHECKING:  # a type checker is to know that other names do not exist
 
-def __getattr__(name: str) -> Any:
-    if name == "StoreContract":
-        from payfulfill.testing.contract import StoreContract  # noqa: PLC0415  # it needs pytest
+    def __getattr__(name: str) -> Any:
+        if name == "StoreContract":
+            from payfulfill.testing.contract import StoreContract  # noqa: PLC0415  # it needs pytest
 
-        return StoreContract
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return StoreContract
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
