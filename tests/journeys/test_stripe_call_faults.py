@@ -357,6 +357,44 @@ def test_a_crash_and_24_hours_later_another_price(shop: Shop, moment: str) -> No
     assert [intent["amount"] for intent in shop.payable()] == [4999]
 
 
+@pytest.mark.parametrize("first", [Fault.CUT_AFTER, Fault.CUT_BEFORE])
+@pytest.mark.parametrize("price", [3999, 4999])
+def test_refused_after_it_may_have_been_executed_looks_for_the_object_first(
+    shop: Shop, first: Fault, price: int
+) -> None:
+    """Our key was taken away between two tries: that tells nothing of the first."""
+
+    def refuse() -> None:
+        raise GatewayRefused("Expired API key", reason="api_key_expired")
+
+    shop.sandbox.fail_next(CREATE, first)
+    shop.gateway.before["create"] += [lambda: None, refuse]
+    with pytest.raises(GatewayRefused):
+        shop.create()
+    assert len(shop.intents()) == (first is Fault.CUT_AFTER)
+    shop.shelf.reprice(DESIGN, usd(price))
+    checkout = shop.create()
+    assert [intent["amount"] for intent in shop.payable()] == [price]
+    buys(shop, checkout.payment.id)
+
+
+def test_refused_again_and_again_is_asked_anew_with_fresh_parameters(shop: Shop) -> None:
+    def refuse() -> None:
+        raise GatewayRefused("That is no address", reason="email_invalid")
+
+    shop.gateway.before["create"].append(crash)
+    with pytest.raises(Crash):
+        shop.create(receipt_email="ada@")
+    for _ in range(3):
+        shop.gateway.before["create"].append(refuse)
+        with pytest.raises(GatewayRefused):
+            shop.create(receipt_email="ada@")
+    checkout = shop.create(receipt_email="ada@example.org")
+    (intent,) = shop.intents().values()
+    assert intent["receipt_email"] == "ada@example.org"
+    buys(shop, checkout.payment.id)
+
+
 # --- reading the client secret again -------------------------------------------------------
 
 

@@ -289,10 +289,10 @@ class PaymentCore:
         match step:
             case Finished(payment):
                 return Checkout(payment=payment, client_secret=None)
-            case Send(payment, attempt, repeated, wanted):
-                answer = await self._send(payment, attempt)
-                checkout = await self._checkout(payment, answer, repeated=repeated)
-                return checkout if wanted else None
+            case Send(payment):
+                answer = await self._send(step)
+                checkout = await self._checkout(payment, answer, repeated=step.repeated)
+                return checkout if step.wanted else None
             case Reuse(payment, intent_id):
                 read = await self._read(payment, intent_id)
                 return await self._checkout(payment, read, repeated=True) if read else None
@@ -313,8 +313,9 @@ class PaymentCore:
             return None
         return Checkout(payment=payment, client_secret=answer.client_secret, repeated=repeated)
 
-    async def _send(self, payment: Payment, attempt: Attempt) -> IntentAnswer:
+    async def _send(self, step: Send) -> IntentAnswer:
         """Creates the intent, or gets the answer again that was given to the same key."""
+        payment, attempt = step.payment, step.attempt
         key = f"{payment.id}:{attempt.number}"
         try:
             return await self._gateway.create(attempt.parameters, key)
@@ -322,7 +323,9 @@ class PaymentCore:
             await self._swap(payment, attempt, replace(attempt, state=AttemptState.FAILED))
             raise
         except GatewayRefused as error:
-            await self._swap(payment, attempt, replace(attempt, state=AttemptState.REFUSED))
+            # What was sent before may have been done: a refusal speaks of this time only.
+            state = AttemptState.FAILED if step.again else AttemptState.REFUSED
+            await self._swap(payment, attempt, replace(attempt, state=state))
             log.error(
                 "Stripe refused to create a payment intent: %s",
                 error.message,
@@ -359,10 +362,8 @@ class PaymentCore:
     async def _search(self, payment: Payment, attempt: Attempt) -> Payment:
         """Looks for the intent of an attempt whose key tells nothing any more."""
         found = await self._listed(payment, attempt)
-        if not found:
-            number, now = attempt.number + 1, self._clock.now()
-            fresh = replace(attempt, number=number, started_at=now, state=AttemptState.SENT)
-            await self._swap(payment, attempt, fresh)
+        if not found:  # Stripe has nothing of it, as if it had refused
+            await self._swap(payment, attempt, replace(attempt, state=AttemptState.REFUSED))
         for answer in found:
             payment = await self._join(payment, answer)
         return payment
@@ -496,8 +497,8 @@ class PaymentCore:
         now, livemode = self._clock.now(), self._gateway.livemode
         step = next_step(await self._numbered(payment), now, wanted=False, livemode=livemode)
         match step:
-            case Send(payment, attempt):
-                await self._join(payment, await self._send(payment, attempt))
+            case Send(payment):
+                await self._join(payment, await self._send(step))
             case Search(payment, attempt):
                 await self._search(payment, attempt)
             case Cancel(payment, intent_id):

@@ -53,12 +53,14 @@ class Send:
         attempt: What is sent, and under which key.
         repeated: Whether the payment was there before.
         wanted: Whether the intent may be paid; else it is only learned, to be canceled next.
+        again: Whether the attempt may have been sent before.
     """
 
     payment: Payment
     attempt: Attempt
     repeated: bool
     wanted: bool = True
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +120,5 @@ def next_step(payment: Payment, now: datetime, *, wanted: bool, livemode: bool) 
         return Abandon(payment)  # Stripe has nothing of it
     if attempt.state is AttemptState.FAILED or now - attempt.started_at >= KEY_LIFETIME:
         return Search(payment, attempt)
-    return Send(payment, attempt, repeated=True, wanted=wanted)  # first learn the intent
+    # First learn the intent, wanted or not.
+    return Send(payment, attempt, repeated=True, wanted=wanted, again=True)
