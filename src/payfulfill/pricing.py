@@ -43,6 +43,9 @@ class FixedPrice:
 
     price: Money
 
+    def __post_init__(self) -> None:
+        _require_money(self.price)
+
     def quote(self, product: Product, buyer: Buyer, currency: str | None, now: datetime) -> Quote:  # noqa: ARG002  # the protocol's
         """That price."""
         return _offer(self.price, self.price, currency, now)
@@ -109,6 +112,7 @@ class PriceList:
     def __init__(self, prices: Iterable[Money]) -> None:
         self._prices: dict[str, Money] = {}
         for price in prices:
+            _require_money(price)
             if price.currency in self._prices:
                 raise PriceError(f"two prices in {price.currency}")
             self._prices[price.currency] = price
@@ -147,6 +151,7 @@ class PercentOff:
             raise PriceError(f"{percent!r} is no percentage") from None
         if not exact.is_finite() or not 0 <= exact <= 100:
             raise PriceError("a reduction must be between 0 and 100 percent")
+        _require_strategy(strategy)
         object.__setattr__(self, "strategy", strategy)
         object.__setattr__(self, "percent", exact)
 
@@ -164,6 +169,8 @@ class AmountOff:
     amount: Money
 
     def __post_init__(self) -> None:
+        _require_strategy(self.strategy)
+        _require_money(self.amount)
         if self.amount.is_negative:
             raise PriceError("a reduction cannot be negative")
 
@@ -188,7 +195,24 @@ def _first_set(reduced: Money | None, full: Money) -> Money:
     return full if reduced is None else reduced
 
 
+def _require_money(price: object) -> None:
+    if not isinstance(price, Money):
+        raise TypeError(f'a price is Money, such as Money(3999, "USD"), not a {_kind(price)}')
+
+
+def _require_strategy(strategy: object) -> None:
+    if not callable(getattr(strategy, "quote", None)):
+        raise TypeError(f"a reduction is of another strategy's price, not of a {_kind(strategy)}")
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
 def _require_one_currency(full: Money, reduced: Money | None) -> None:
+    _require_money(full)
+    if reduced is not None:
+        _require_money(reduced)
     if reduced is not None and reduced.currency != full.currency:
         raise CurrencyMismatch(
             f"a price in {full.currency} with a reduced one in {reduced.currency}"

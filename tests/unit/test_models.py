@@ -362,6 +362,14 @@ def test_a_product_has_a_title() -> None:
         product(title=" ")
 
 
+@pytest.mark.parametrize(
+    "given", [{"ref": ("design", "1")}, {"ref": "design/1"}, {"pricing": Money(4999, "USD")}]
+)
+def test_a_product_is_put_together_of_the_right_parts(given: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="for example"):
+        product(**given)
+
+
 def test_a_product_is_for_sale_and_a_buyer_no_admin_unless_it_is_said() -> None:
     assert product().available is True
     assert Buyer("7").is_admin is False

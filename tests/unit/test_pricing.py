@@ -418,3 +418,24 @@ def test_a_strategy_is_asked_for_this_product_and_this_buyer() -> None:
     )
     assert strategy.quote(product, Buyer("7"), None, NOW).amount == usd("4.50")
     assert strategy.quote(product, Buyer("8"), None, NOW).amount == usd("9")
+
+
+# --- Mistakes ------------------------------------------------------------------------------------
+
+
+NO_PRICES: dict[str, Callable[[], object]] = {
+    "a float": lambda: FixedPrice(39.99),  # type: ignore[arg-type]
+    "an int": lambda: DesignPricing(base_price=4999),  # type: ignore[arg-type]
+    "a reduced one": lambda: DesignPricing(base_price=usd("5"), discounted_price="4"),  # type: ignore[arg-type]
+    "a decimal": lambda: SubscriptionPricing(price=Decimal(9)),  # type: ignore[arg-type]
+    "a text": lambda: PriceList([usd("9"), "8 EUR"]),  # type: ignore[list-item]
+    "a reduction": lambda: AmountOff(FixedPrice(usd("9")), 5),  # type: ignore[arg-type]
+    "less than money": lambda: AmountOff(usd("9"), usd("5")),  # type: ignore[arg-type]
+    "a part of money": lambda: PercentOff(usd("9"), 10),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("make", NO_PRICES.values(), ids=NO_PRICES)
+def test_what_is_no_price_is_refused_where_it_is_written(make: Callable[[], object]) -> None:
+    with pytest.raises(TypeError, match=r"is Money|another strategy's price"):
+        make()

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from payfulfill.models import (
     AccessDecision,
+    Attempt,
+    AttemptState,
     LibraryEntry,
     Origin,
     Payment,
@@ -456,6 +458,12 @@ def test_what_was_bought_stays_open_when_the_product_is_gone() -> None:
 
 def test_a_product_is_there_unless_it_is_said_not_to_be() -> None:
     assert decide([]).code == "not_owned"
+
+
+def test_a_payment_that_stripe_would_not_open_is_none() -> None:
+    attempt = Attempt(number=1, parameters={}, started_at=NOW, state=AttemptState.REFUSED)
+    refused = replace(payment(PaymentStatus.CREATED), attempt=attempt)
+    assert decided(payment=refused).code == "not_owned"
 
 
 # --- The library ---------------------------------------------------------------------------------

@@ -146,6 +146,10 @@ class Product:
     tags: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.ref, ProductRef):
+            raise TypeError('ref is a ProductRef, for example ProductRef("design", "d1")')
+        if not callable(getattr(self.pricing, "quote", None)):
+            raise TypeError('pricing is a strategy, for example FixedPrice(Money(3999, "USD"))')
         if not self.title.strip():
             raise ConfigurationError(f"product {self.ref} needs a title")
         tags: Iterable[str] = self.tags  # any will do, as long as it is not one string

@@ -9,6 +9,7 @@ from typing import Final
 
 from payfulfill.models import (
     AccessDecision,
+    AttemptState,
     LibraryEntry,
     Payment,
     PaymentStatus,
@@ -175,6 +176,10 @@ def _without_right(payment: Payment | None, *, known: bool) -> str:
             return "payment_in_review"
         case Payment(status=PaymentStatus.PENDING, intent_status="processing"):
             return "payment_processing"
+        case Payment(status=PaymentStatus.CREATED, attempt=attempt) if (
+            attempt is not None and attempt.state is AttemptState.REFUSED
+        ):
+            return "not_owned"  # Stripe would not open it: there is nothing to pay
         case Payment(status=PaymentStatus.PENDING | PaymentStatus.CREATED):
             return "payment_pending"
         case _:
