@@ -58,6 +58,7 @@ from payfulfill.sandbox import Endpoint, ManualClock, Sandbox
 from payfulfill.stores import AsyncMemoryStore, AsyncSQLiteStore, MemoryStore, SQLiteStore
 from payfulfill.stripe import AsyncStripeGateway, StripeGateway
 from payfulfill.stripe.signature import sign
+from payfulfill.webhooks import EVENT_TYPES
 
 Json = dict[str, Any]
 
@@ -479,6 +480,10 @@ class Shop:
     def signed(self, event: Mapping[str, Any] | bytes) -> tuple[bytes, str]:
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
         return body, sign(body, self.secrets[0], int(self.clock.now()))
+
+    def told(self) -> list[Mapping[str, Any]]:
+        """The events so far of the types that we listen to, the oldest first."""
+        return [event for event in self.sandbox.events() if event["type"] in EVENT_TYPES]
 
     def hear(self, event: Mapping[str, Any] | bytes, **changes: Any) -> WebhookOutcome:
         """Handles an event, signed by hand just now."""

@@ -278,7 +278,7 @@ def test_create_races_with_the_webhook_that_comes_before_stripes_answer(shop: Sh
 
     async def meanwhile(answer: Any) -> None:
         shop.sandbox.pay(answer.id, "pm_card_visa")
-        for event in shop.sandbox.events():
+        for event in shop.told():
             outcome = await settle(shop.webhooks.handle(*shop.signed(event)))
             assert outcome.kind is DONE
 

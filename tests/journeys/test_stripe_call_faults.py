@@ -597,7 +597,7 @@ def test_stripe_is_not_asked_for_what_the_event_tells(shop: Shop) -> None:
     checkout = shop.create()
     shop.pay(checkout)
     before = len(shop.sandbox.calls)
-    for event in shop.sandbox.events():
+    for event in shop.told():
         assert shop.hear(event).kind is OutcomeKind.DONE
     assert len(shop.sandbox.calls) == before
     assert shop.check().allowed

@@ -844,7 +844,7 @@ def test_an_intent_that_names_a_payment_of_ours_but_was_made_by_another(shop: Sh
     intent_id = foreign_intent(shop, **copied)
     shop.sandbox.pay(intent_id, "pm_card_visa")
     shop.pay(checkout)
-    for event in shop.sandbox.events():
+    for event in shop.told():
         assert shop.hear(event).kind is DONE
     assert "paid_twice" in shop.reviews()
     assert shop.get(checkout).status is PaymentStatus.REVIEW

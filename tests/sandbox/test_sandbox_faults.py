@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import stripe
 
 from payfulfill.sandbox import Fault, Sandbox
-from payfulfill.sandbox.faults import ROWS
+from payfulfill.sandbox.faults import ROWS, PlannedFault
 
 Client = stripe.StripeClient
 Connect = Callable[..., Client]
@@ -72,7 +73,9 @@ def test_faults_have_stripes_codes(
 
 
 def test_every_fault_is_tried_here() -> None:
-    assert set(ROWS) == set(Fault) == {*SEEN, Fault.SLOW, Fault.TIMEOUT_AFTER}
+    timed = {Fault.SLOW, Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER}
+    assert set(ROWS) == set(Fault) == {*SEEN, *timed}
+    assert timed == {fault for fault, row in ROWS.items() if row.waits}
 
 
 def test_after_a_timeout_the_same_key_gets_the_lost_answer(
@@ -84,6 +87,18 @@ def test_after_a_timeout_the_same_key_gets_the_lost_answer(
     assert create(client).id == sandbox.events()[0]["data"]["object"]["id"]
     assert len(sandbox.events()) == 1
     assert sandbox.calls[-1].replayed
+
+
+def test_a_timeout_before_the_effect_has_none(
+    client: Client, sandbox: Sandbox, connect: Connect
+) -> None:
+    sandbox.fail_next("payment_intents.create", Fault.TIMEOUT_BEFORE, seconds=600)
+    with pytest.raises(stripe.APIConnectionError):
+        create(connect(sandbox, timeout=0.1))
+    assert sandbox.events() == []
+    assert create(client).amount == 2000
+    assert len(sandbox.events()) == 1
+    assert not sandbox.calls[-1].replayed
 
 
 def test_slow_comes_late(client: Client, sandbox: Sandbox) -> None:
@@ -120,3 +135,64 @@ def test_faults_strike_the_operation_they_are_meant_for(client: Client, sandbox:
 def test_a_mistyped_operation_is_told() -> None:
     with pytest.raises(ValueError, match=r"payment_intents\.create"):
         Sandbox().fail_next("payment_intent.create", Fault.ERROR_500)
+
+
+@pytest.mark.parametrize("times", [0, -1])
+def test_no_times_is_a_mistake(times: int) -> None:
+    with pytest.raises(ValueError, match="at least once"):
+        Sandbox().fail_next("*", Fault.ERROR_500, times)
+
+
+# --- Shares --------------------------------------------------------------------------------
+
+
+def statuses(seed: int, share: float, calls: int, connect: Connect) -> list[int | None]:
+    with Sandbox(seed=seed) as sandbox:
+        client = connect(sandbox)
+        sandbox.fail_share("payment_intents.create", Fault.RATE_LIMITED, share)
+        for number in range(calls):
+            with suppress(stripe.RateLimitError):
+                create(client, key=str(number))
+        client.v1.events.list()
+        return [call.status for call in sandbox.calls]
+
+
+def test_a_share_of_the_calls_fails_and_the_seed_says_which(connect: Connect) -> None:
+    first = statuses(1, 0.3, 40, connect)
+    assert 0 < first.count(429) < 40
+    assert first == statuses(1, 0.3, 40, connect)
+    assert first != statuses(2, 0.3, 40, connect)
+    assert first[-1] == 200  # another operation is none of its business
+
+
+@pytest.mark.parametrize(("share", "failing"), [(0, 0), (1, 20)])
+def test_none_and_all(connect: Connect, share: float, failing: int) -> None:
+    assert statuses(1, share, 20, connect).count(429) == failing
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_what_is_no_share(share: float) -> None:
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        Sandbox().fail_share("*", Fault.SLOW, share)
+
+
+def test_what_is_planned_can_be_seen_and_ended(client: Client, sandbox: Sandbox) -> None:
+    sandbox.fail_next("payment_intents.create", Fault.ERROR_500, times=3)
+    sandbox.fail_share("*", Fault.RATE_LIMITED, 1)
+    with pytest.raises(stripe.APIError):
+        create(client)
+    assert sandbox.planned_faults == (
+        PlannedFault("payment_intents.create", Fault.ERROR_500, times=2),
+        PlannedFault("*", Fault.RATE_LIMITED, times=None, share=1),
+    )
+    sandbox.heal()
+    assert len(sandbox.planned_faults) == 0
+    create(client, key="another")
+
+
+def test_the_log_says_which_fault_struck(client: Client, sandbox: Sandbox) -> None:
+    sandbox.fail_next("*", Fault.ERROR_500)
+    with pytest.raises(stripe.APIError):
+        create(client)
+    create(client, key="another")
+    assert [call.fault for call in sandbox.calls] == [Fault.ERROR_500, None]

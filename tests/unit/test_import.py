@@ -77,11 +77,13 @@ def test_the_core_works_without_any_extra() -> None:
         """
         import tempfile
         import payfulfill
+        from payfulfill.pricing import FixedPrice
         from payfulfill.stores import MemoryStore, SQLiteStore
         from payfulfill.stripe import StripeGateway
 
+        free = FixedPrice(payfulfill.Money(0, "USD"))
         product = payfulfill.Product(
-            ref=payfulfill.ProductRef("design", "1"), title="A poster", pricing=None
+            ref=payfulfill.ProductRef("design", "1"), title="A poster", pricing=free
         )
         catalog = payfulfill.StaticCatalog([product])
         gateway = StripeGateway("sk_test_made_up")

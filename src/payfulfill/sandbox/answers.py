@@ -12,11 +12,16 @@ from payfulfill.sandbox.state import Json
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, body and headers. The body is bytes: what is given again is the same to the byte."""
+    """Status, body and headers. The body is bytes: what is given again is the same to the byte.
+
+    Attributes:
+        error: What was refused and why, for the log.
+    """
 
     status: int
     body: bytes = field(repr=False)  # client secrets are in there
     headers: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
 
     @classmethod
     def of(cls, result: Json) -> Answer:
@@ -28,7 +33,7 @@ class Answer:
         """What an operation refused."""
         body = error.body()
         body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
-        return cls(error.status, _encode(body))
+        return cls(error.status, _encode(body), error=error.message)
 
     def with_headers(self, headers: Mapping[str, str]) -> Answer:
         """The same answer with more headers."""

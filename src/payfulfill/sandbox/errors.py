@@ -73,6 +73,12 @@ class Unauthenticated(ApiError):
     status = 401
 
 
+class Forbidden(ApiError):
+    """The key may be right, but not whoever uses it."""
+
+    status = 403
+
+
 class CardDeclined(ApiError):
     """The bank, or Stripe, said no to this card.
 

@@ -1,27 +1,63 @@
-"""Shows objects in full where an answer only names them: https://docs.stripe.com/expand"""
+"""Shows objects in full where an answer only names them: https://docs.stripe.com/expand
+
+Which fields name another object, the SDK's types say: such a field is a string, or that object.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import typing
+from collections.abc import Collection, Mapping
 from copy import deepcopy
-from typing import Final, TypeAlias
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, ForwardRef, TypeAlias
 
 from payfulfill.sandbox.errors import InvalidParameter
 from payfulfill.sandbox.operations import Operation
 from payfulfill.sandbox.state import Json, State
 
-_Shelf: TypeAlias = Callable[[State], Mapping[str, Json]]
-
-EXPANDABLE: Final[Mapping[str, Mapping[str, tuple[str, _Shelf]]]] = {
-    "payment_intent": {
-        "latest_charge": ("charge", lambda state: state.charges),
-        "payment_method": ("payment_method", lambda state: state.payment_methods),
-    },
-    "charge": {"payment_intent": ("payment_intent", lambda state: state.payment_intents)},
-}
-"""By kind of object: its fields that name another one, of which kind, and where that stands."""
-
 _DEEPEST: Final = 4
+
+_Class: TypeAlias = Any
+"""A class of the SDK's: a resource, or a part of one such as `Customer.InvoiceSettings`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field that leads to other objects.
+
+    Attributes:
+        to: The classes of what it may lead to.
+        expandable: Whether it holds an id unless expanded; else the object is always there.
+    """
+
+    to: frozenset[_Class]
+    expandable: bool
+
+
+@cache
+def fields(parent: _Class) -> Mapping[str, Field]:
+    """The fields of a class that lead to other objects."""
+    found = {name: _field(hint) for name, hint in parent.__annotations__.items()}
+    return {name: field for name, field in found.items() if field.to}
+
+
+def _field(hint: Any) -> Field:
+    members = typing.get_args(hint) or (hint,)
+    classes = (_class(member) for member in members)
+    return Field(frozenset(each for each in classes if each is not None), str in members)
+
+
+def _class(hint: Any) -> _Class | None:
+    """The class that a hint names, or is."""
+    import stripe  # noqa: PLC0415  # slow, and needed only once something is expanded
+
+    if isinstance(hint, ForwardRef):
+        found: Any = stripe
+        for name in hint.__forward_arg__.split("."):
+            found = getattr(found, name, None)
+        return found
+    return hint if isinstance(hint, type) and issubclass(hint, stripe.StripeObject) else None
 
 
 def check(operation: Operation, paths: Collection[str]) -> None:
@@ -32,17 +68,26 @@ def check(operation: Operation, paths: Collection[str]) -> None:
     """
     for path in paths:
         names = path.split(".")
-        if operation.lists and names[0] == "data":
-            del names[0]
-        elif operation.lists:
+        if len(names) > _DEEPEST:
+            raise InvalidParameter(
+                f"You cannot expand more than {_DEEPEST} levels of a property: {path}.",
+                param="expand",
+            )
+        if operation.lists and names.pop(0) != "data":
             raise _refusal(path)
-        if not 1 <= len(names) <= _DEEPEST:
+        if not _leads_somewhere(operation.kind, names):
             raise _refusal(path)
-        kind = operation.kind
-        for name in names:
-            if name not in EXPANDABLE.get(kind, {}):
-                raise _refusal(path)
-            kind, _ = EXPANDABLE[kind][name]
+
+
+def _leads_somewhere(kind: str, names: list[str]) -> bool:
+    resource = "".join(word.capitalize() for word in kind.split("_"))
+    classes = frozenset((_class(ForwardRef(resource)),))
+    expandable = False
+    for name in names:
+        found = [fields(each)[name] for each in classes if name in fields(each)]
+        classes = frozenset(each for field in found for each in field.to)
+        expandable = any(field.expandable for field in found)
+    return expandable
 
 
 def expand(state: State, answer: Json, paths: Collection[str]) -> Json:
@@ -57,14 +102,13 @@ def expand(state: State, answer: Json, paths: Collection[str]) -> Json:
 
 def _follow(state: State, thing: Json, names: list[str]) -> None:
     name, *rest = names
-    if thing["object"] == "list":
+    if thing.get("object") == "list":
         for each in thing["data"]:
             _follow(state, each, rest)
         return
-    _, shelf = EXPANDABLE[thing["object"]][name]
-    if isinstance(thing[name], str):
-        thing[name] = deepcopy(shelf(state)[thing[name]])
-    if rest and thing[name] is not None:
+    if isinstance(thing.get(name), str):
+        thing[name] = deepcopy(state.look_up(thing[name])) or thing[name]
+    if rest and isinstance(thing.get(name), dict):
         _follow(state, thing[name], rest)
 
 

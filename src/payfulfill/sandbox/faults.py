@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum, auto
 from typing import Final
 
@@ -24,6 +25,8 @@ class Fault(StrEnum):
     """409: another request with this idempotency key is under way."""
     CUT_BEFORE = "cut_before"
     """The connection breaks; nothing has happened."""
+    TIMEOUT_BEFORE = "timeout_before"
+    """No answer comes, and nothing has happened. In the end the connection breaks."""
     SLOW = "slow"
     """The call takes its time, and holds its idempotency key meanwhile."""
     ERROR_500 = "error_500"
@@ -73,56 +76,109 @@ def _key_in_use() -> Exception:
     return key_in_use("(the sandbox was told to say so)")
 
 
-ROWS: Final[Mapping[Fault, tuple[Stage, Callable[[], Exception] | None]]] = {
-    Fault.RATE_LIMITED: (Stage.ARRIVAL, _rate_limited),
-    Fault.LOCK_TIMEOUT: (Stage.ARRIVAL, _lock_timeout),
-    Fault.KEY_IN_USE: (Stage.ARRIVAL, _key_in_use),
-    Fault.CUT_BEFORE: (Stage.ARRIVAL, HangUp),
-    Fault.SLOW: (Stage.EXECUTION, None),
-    Fault.ERROR_500: (Stage.EXECUTION, _server_error),
-    Fault.ERROR_500_AFTER: (Stage.EFFECT, _server_error),
-    Fault.CUT_AFTER: (Stage.DEPARTURE, HangUp),
-    Fault.TIMEOUT_AFTER: (Stage.DEPARTURE, None),
+@dataclass(frozen=True, slots=True)
+class Row:
+    """When a fault strikes, and what it does: it may take time, and then may raise."""
+
+    stage: Stage
+    error: Callable[[], Exception] | None = None
+    waits: bool = False
+
+
+ROWS: Final[Mapping[Fault, Row]] = {
+    Fault.RATE_LIMITED: Row(Stage.ARRIVAL, _rate_limited),
+    Fault.LOCK_TIMEOUT: Row(Stage.ARRIVAL, _lock_timeout),
+    Fault.KEY_IN_USE: Row(Stage.ARRIVAL, _key_in_use),
+    Fault.CUT_BEFORE: Row(Stage.ARRIVAL, HangUp),
+    Fault.TIMEOUT_BEFORE: Row(Stage.ARRIVAL, HangUp, waits=True),
+    Fault.SLOW: Row(Stage.EXECUTION, waits=True),
+    Fault.ERROR_500: Row(Stage.EXECUTION, _server_error),
+    Fault.ERROR_500_AFTER: Row(Stage.EFFECT, _server_error),
+    Fault.CUT_AFTER: Row(Stage.DEPARTURE, HangUp),
+    Fault.TIMEOUT_AFTER: Row(Stage.DEPARTURE, waits=True),
 }
-"""When each fault strikes, and what it raises; None: it takes time instead."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A fault on its way to one call; `fault` None: all goes well."""
+class PlannedFault:
+    """Calls that are to fail.
+
+    Attributes:
+        operation: Such as `payment_intents.create`, or `*` for any.
+        times: How many calls still; None for no end.
+        share: Which part of them, from 0 to 1; None for each.
+        seconds: How long those last that take time (`SLOW`, `TIMEOUT_BEFORE`, `TIMEOUT_AFTER`).
+    """
+
+    operation: str
+    fault: Fault
+    times: int | None = 1
+    share: float | None = None
+    seconds: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """What one call meets; `fault` None: all goes well."""
 
     fault: Fault | None = None
     seconds: float = 0.0
 
-    async def strike(self, stage: Stage) -> None:
+    async def at(self, stage: Stage) -> None:
         """Raises, or waits (in real time: the client's patience is real), if now is the time."""
-        if self.fault is None:
+        if self.fault is None or ROWS[self.fault].stage is not stage:
             return
-        when, error = ROWS[self.fault]
-        if when is not stage:
-            return
-        if error is not None:
-            raise error()
-        await asyncio.sleep(self.seconds)
+        row = ROWS[self.fault]
+        if row.waits:
+            await asyncio.sleep(self.seconds)
+        if row.error is not None:
+            raise row.error()
 
 
 class Plan:
-    """The faults still to come, oldest first. Safe for threads."""
+    """The faults still to come. Safe for threads.
 
-    def __init__(self) -> None:
+    Those for the next calls come first, in the order in which they were planned; then each share
+    draws its lot. The lots follow from the seed.
+    """
+
+    def __init__(self, seed: int) -> None:
         self._lock = threading.Lock()
-        self._waiting: list[tuple[str, Planned]] = []
+        self._lots = random.Random(f"{seed}:faults")  # noqa: S311  # lots, not secrets
+        self._waiting: list[PlannedFault] = []
 
-    def add(self, operation: str, planned: Planned, times: int) -> None:
-        """Lets the next `times` calls of an operation (`*`: of any) fail."""
+    def add(self, planned: PlannedFault) -> None:
+        """Has more calls fail."""
         with self._lock:
-            self._waiting.extend([(operation, planned)] * times)
+            self._waiting.append(planned)
 
-    def draw(self, operation: str) -> Planned:
-        """Takes the first fault that is meant for this call off the plan."""
+    def clear(self) -> None:
+        """Nothing fails any more."""
         with self._lock:
-            for position, (target, planned) in enumerate(self._waiting):
-                if target in ("*", operation):
-                    del self._waiting[position]
-                    return planned
-        return Planned()
+            self._waiting.clear()
+
+    @property
+    def waiting(self) -> tuple[PlannedFault, ...]:
+        """What is still to come, oldest first."""
+        with self._lock:
+            return tuple(self._waiting)
+
+    def draw(self, operation: str) -> Strike:
+        """What strikes this call of an operation; it counts as struck."""
+        with self._lock:
+            for position, planned in enumerate(self._waiting):
+                if planned.operation in ("*", operation) and self._hits(planned):
+                    self._use_up(position, planned)
+                    return Strike(planned.fault, planned.seconds)
+        return Strike()
+
+    def _hits(self, planned: PlannedFault) -> bool:
+        return planned.share is None or self._lots.random() < planned.share
+
+    def _use_up(self, position: int, planned: PlannedFault) -> None:
+        if planned.times is None:
+            return
+        if planned.times > 1:
+            self._waiting[position] = replace(planned, times=planned.times - 1)
+        else:
+            del self._waiting[position]

@@ -19,7 +19,7 @@ class Ids:
     """
 
     def __init__(self, seed: int | None = None) -> None:
-        self._seed = secrets.randbits(64) if seed is None else seed
+        self.seed = secrets.randbits(64) if seed is None else seed
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -35,7 +35,7 @@ class Ids:
         with self._lock:
             self._counts[kind] += 1
             count = self._counts[kind]
-        digest = hashlib.sha256(f"{self._seed}:{kind}:{count}".encode()).digest()
+        digest = hashlib.sha256(f"{self.seed}:{kind}:{count}".encode()).digest()
         number = int.from_bytes(digest, "big")
         characters = []
         for _ in range(length):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -41,7 +42,9 @@ class _Running:
 class Server:
     """Starts and stops; any number of times, one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
+        """`port`: where to listen; 0 for any free one."""
+        self._wanted = port
         self._thread: threading.Thread | None = None
         self._running: _Running | None = None
         self._connections = ServerState()
@@ -63,10 +66,11 @@ class Server:
 
         Raises:
             RuntimeError: it is started already.
+            OSError: the port is taken.
         """
         if self._thread is not None:
             raise RuntimeError("the sandbox is started already")
-        listener = _listen()
+        listener = _listen(self._wanted)
         self._port = listener.getsockname()[1]
         self._connections = ServerState()
         ready: Future[_Running] = Future()
@@ -153,11 +157,18 @@ class Server:
         return protocol
 
 
-def _listen() -> socket.socket:
-    """A socket on a free port."""
+def _listen(port: int) -> socket.socket:
+    """A socket on this port, or on a free one for 0."""
     # The protocol is named, as asyncio turns Nagle's algorithm off only where it is: else each
     # answer, sent as head and body, waits 40 ms for the client's delayed acknowledgement.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind((_HOST, 0))
-    listener.listen(128)
+    try:
+        # A port that was ours until a moment ago is free, though old connections linger on it.
+        if os.name == "posix":  # elsewhere it would let two servers share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((_HOST, port))
+        listener.listen(128)
+    except BaseException:
+        listener.close()
+        raise
     return listener

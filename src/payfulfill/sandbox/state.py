@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from payfulfill.sandbox.watching import Watchers
+
 if TYPE_CHECKING:
     from payfulfill.sandbox.cards import Card
     from payfulfill.sandbox.clock import Clock
+    from payfulfill.sandbox.disturbances import Fate, Plan
     from payfulfill.sandbox.ids import Ids
+    from payfulfill.sandbox.lanes import Endpoint
 
 Json: TypeAlias = dict[str, Any]
 """An object as Stripe's API shows it."""
@@ -20,12 +24,29 @@ Json: TypeAlias = dict[str, Any]
 class Outbox(Protocol):
     """Takes events on their way to webhook endpoints."""
 
+    def open(self, endpoint: Endpoint) -> None:
+        """Sends events to this endpoint too, from now on."""
+        ...
+
+    def change(
+        self, endpoint_id: str, *, url: str, events: Iterable[str], enabled: bool
+    ) -> Endpoint:
+        """Changes what an endpoint gets, and where."""
+        ...
+
+    def close(self, endpoint_id: str) -> None:
+        """Sends nothing to this endpoint any more."""
+        ...
+
     def audience(self, event_type: str) -> int:
         """How many endpoints want events of this type."""
         ...
 
-    def send(self, event: Json) -> None:
-        """Delivers the event to each of them, later: this never waits."""
+    def send(self, event: Json, show: Callable[[str | None], Json], fate: Fate) -> None:
+        """Delivers the event to each of them, later: this never waits.
+
+        `show` renders it in an API version, `fate` says what disturbs it.
+        """
         ...
 
     def pending(self, event_id: str) -> int:
@@ -49,14 +70,40 @@ class State:
     ids: Ids
     outbox: Outbox
     account_id: str
+    disturbances: Plan
     payment_intents: dict[str, Json] = field(default_factory=dict)
     payment_methods: dict[str, Json] = field(default_factory=dict)
     charges: dict[str, Json] = field(default_factory=dict)
+    balance_transactions: dict[str, Json] = field(default_factory=dict)
+    customers: dict[str, Json] = field(default_factory=dict)
+    webhook_endpoints: dict[str, Json] = field(default_factory=dict)
     events: dict[str, Json] = field(default_factory=dict)
     cards: dict[str, Card] = field(default_factory=dict)
     """How each payment method behaves, by its id."""
+    spent: set[str] = field(default_factory=set)
+    """Payment methods that nobody keeps and that were used: they may not be used again."""
+    base_url: Callable[[], str] = lambda: ""
+    """Where the sandbox listens, for what leads a buyer back to it."""
+    watchers: Watchers = field(default_factory=Watchers)
     cause: Cause = Cause()
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def shelves(self) -> Mapping[str, dict[str, Json]]:
+        """The objects of each kind. A new kind adds its line here."""
+        return {
+            "payment_intent": self.payment_intents,
+            "charge": self.charges,
+            "balance_transaction": self.balance_transactions,
+            "customer": self.customers,
+            "payment_method": self.payment_methods,
+            "event": self.events,
+            "webhook_endpoint": self.webhook_endpoints,
+        }
+
+    def look_up(self, object_id: str) -> Json | None:
+        """The object with this id, of whatever kind."""
+        return next((each[object_id] for each in self.shelves.values() if object_id in each), None)
 
     @property
     def now(self) -> int:

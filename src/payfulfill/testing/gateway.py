@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -18,6 +19,7 @@ from payfulfill.testing.objects import failed_charge, payment_intent, succeeded_
 Verb = Literal["create", "retrieve", "cancel", "list"]
 
 _ENDED = ("succeeded", "canceled")
+_NOT_CANCELABLE = (*_ENDED, "processing")
 
 
 class _Time(Protocol):
@@ -56,7 +58,7 @@ class FakeGateway:
         self._livemode = livemode
         self._clock = clock or SystemClock()
         self._intents: dict[str, dict[str, Any]] = {}
-        self._keys: dict[str, tuple[Mapping[str, Any], str | GatewayFailed]] = {}
+        self._keys: dict[str, tuple[Mapping[str, Any], IntentAnswer | GatewayFailed]] = {}
         self._failures: list[_Failure] = []
         self._lock = threading.RLock()
 
@@ -74,7 +76,7 @@ class FakeGateway:
     # --- the port ----------------------------------------------------------------------------
 
     async def create(self, parameters: Mapping[str, Any], idempotency_key: str) -> IntentAnswer:
-        """Creates an intent; the same key gets the same one again.
+        """Creates an intent; the same key gets the same answer again, as the intent was then.
 
         Raises:
             GatewayRefused: the key was used with other parameters.
@@ -82,9 +84,10 @@ class FakeGateway:
         await self._pause()
         with self._lock:
             failure = self._begin("create", idempotency_key)
-            intent_id = self._create(parameters, idempotency_key, failure)
-            self._end(failure)
-            return self._answer(intent_id)
+            if failure is not None and _sticks(failure) and idempotency_key in self._keys:
+                failure = None  # what is given again cannot fail anew
+            with self._ending(failure):
+                return self._create(parameters, idempotency_key, failure)
 
     async def retrieve(self, intent_id: str) -> IntentAnswer:
         """Reads an intent.
@@ -93,34 +96,30 @@ class FakeGateway:
             GatewayRefused: there is none.
         """
         await self._pause()
-        with self._lock:
-            self._end(self._begin("retrieve", intent_id))
+        with self._lock, self._ending(self._begin("retrieve", intent_id)):
             return self._answer(intent_id)
 
     async def cancel(self, intent_id: str) -> IntentAnswer:
         """Cancels an intent.
 
         Raises:
-            GatewayRefused: there is none, it is paid, or the bank has it.
+            GatewayRefused: there is none, it has ended, or the bank has it.
         """
         await self._pause()
-        with self._lock:
-            failure = self._begin("cancel", intent_id)
+        with self._lock, self._ending(self._begin("cancel", intent_id)):
             status = self._find(intent_id)["status"]
-            if status in ("succeeded", "processing"):
+            if status in _NOT_CANCELABLE:
                 raise GatewayRefused(
                     f"Stripe refused: an intent that is {status} cannot be canceled.",
                     reason="payment_intent_unexpected_state",
                 )
             self.expire(intent_id, reason="requested_by_customer")
-            self._end(failure)
             return self._answer(intent_id)
 
     async def list(self, since: datetime, until: datetime) -> Sequence[IntentAnswer]:
         """Every intent created between these two times, the newest first."""
         await self._pause()
-        with self._lock:
-            self._end(self._begin("list", ""))
+        with self._lock, self._ending(self._begin("list", "")):
             first, last = int(since.timestamp()), int(until.timestamp())
             found = [id for id, one in self._intents.items() if first <= one["created"] <= last]
             return [self._answer(intent_id) for intent_id in reversed(found)]
@@ -155,10 +154,12 @@ class FakeGateway:
         """The bank says no; the buyer may try again."""
         with self._lock:
             intent = self._find(intent_id)
-            charge = failed_charge(intent, message=message, created=self._seconds())
-            error = {"charge": charge["id"], "code": "card_declined", "message": message}
-            self._move(intent_id, "requires_payment_method")
-            intent.update(last_payment_error=error)
+            if intent["status"] not in _ENDED:
+                charge = failed_charge(intent, message=message, created=self._seconds())
+                error = {"charge": charge["id"], "code": "card_declined", "message": message}
+                intent.update(
+                    status="requires_payment_method", latest_charge=charge, last_payment_error=error
+                )
 
     def expire(self, intent_id: str, *, reason: str = "abandoned") -> None:
         """The intent is canceled at Stripe, by us or by somebody else."""
@@ -171,8 +172,11 @@ class FakeGateway:
     def _move(self, intent_id: str, status: str) -> None:
         with self._lock:
             intent = self._find(intent_id)
-            if intent["status"] not in _ENDED:  # what has ended stays so, at Stripe too
-                intent["status"] = status
+            if intent["status"] in _ENDED:
+                return  # it stays so, at Stripe too
+            intent["status"] = status
+            if status != "canceled":
+                intent["last_payment_error"] = None  # that was the try before
 
     # --- failing -----------------------------------------------------------------------------
 
@@ -210,14 +214,25 @@ class FakeGateway:
         return failure
 
     @staticmethod
-    def _end(failure: _Failure | None) -> None:
+    @contextmanager
+    def _ending(failure: _Failure | None) -> Iterator[None]:
+        """Loses the answer of a call that is to fail after its effect. A refusal is lost with the
+        connection; before an error of Stripe's own, it comes first."""
+        try:
+            yield
+        except GatewayRefused:
+            if failure is None or _sticks(failure):
+                raise
+            raise failure.error from None
         if failure is not None:
             raise failure.error
 
     # --- intents -----------------------------------------------------------------------------
 
-    def _create(self, parameters: Mapping[str, Any], key: str, failure: _Failure | None) -> str:
-        """The id of the intent of that key, which is made if the key is new."""
+    def _create(
+        self, parameters: Mapping[str, Any], key: str, failure: _Failure | None
+    ) -> IntentAnswer:
+        """The answer to that key; the intent is made if the key is new."""
         used = self._keys.get(key)
         if used is not None:
             if used[0] != parameters:
@@ -230,10 +245,10 @@ class FakeGateway:
             self._keys[key] = (sent, failure.error)
             if not failure.after:
                 raise failure.error
-            return self._insert(sent)
-        intent_id = self._insert(sent)
-        self._keys[key] = (sent, intent_id)
-        return intent_id
+            return self._answer(self._insert(sent))
+        answer = self._answer(self._insert(sent))
+        self._keys[key] = (sent, answer)
+        return answer
 
     def _insert(self, parameters: Mapping[str, Any]) -> str:
         intent = payment_intent(

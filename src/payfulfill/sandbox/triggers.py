@@ -1,0 +1,398 @@
+"""Lets events happen in a running sandbox, for those who know `stripe trigger`.
+
+    client = Client("http://127.0.0.1:12111")
+    trigger(client, "payment_intent.succeeded", {"payment_intent": {"amount": "3900"}})
+
+Nothing is made up: what leads to the event is done by calls of the API, so that its objects are
+there to be read, and the events before it happen too. https://docs.stripe.com/stripe-cli/triggers
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote, urlencode, urlsplit
+
+from payfulfill.sandbox.state import Json
+from payfulfill.stripe.events import PAYMENT_KEY
+
+Params: TypeAlias = Mapping[str, Any]
+"""What a call sends; parts within parts are mappings too."""
+Overrides: TypeAlias = Mapping[str, Params]
+"""Further parameters of steps, by the step's name. None is not sent."""
+
+
+class TriggerError(Exception):
+    """The event could not be triggered; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call on the way to an event.
+
+    Attributes:
+        name: What it is called in overrides, and the object that it answers with in later steps.
+        path: In which `{customer.id}` stands for a field of an earlier step's object.
+        params: May have such fields too.
+        declined: Whether the bank is to say no.
+    """
+
+    name: str
+    method: str
+    path: str
+    params: Params = field(default_factory=dict)
+    declined: bool = False
+
+
+# --- The tables ------------------------------------------------------------------------------
+
+_INTENTS: Final = "/v1/payment_intents"
+_INTENT: Final = f"{_INTENTS}/{{payment_intent.id}}"
+_METHOD: Final = "/v1/payment_methods/{payment_method.id}"
+_SALE: Final = {"amount": "2000", "currency": "usd", "description": "triggered"}
+_YES: Final = "pm_card_visa"
+_NO: Final = "pm_card_chargeDeclined"
+_WHO: Final = "pm_card_threeDSecureRequired"
+_WAIT: Final = "pm_usBankAccount_success"
+
+
+def _paid_with(method: str) -> tuple[Step, ...]:
+    params = {**_SALE, "confirm": "true", "payment_method": method}
+    return (Step("payment_intent", "POST", _INTENTS, params, declined=method == _NO),)
+
+
+def _confirmed_with(method: str) -> Step:
+    params = {"payment_method": method}
+    return Step("payment_intent", "POST", f"{_INTENT}/confirm", params, declined=method == _NO)
+
+
+def _answered(what: str, *, well: bool) -> Step:
+    """By the buyer or the bank, which Stripe's API has no call for."""
+    params = {"intent": "{payment_intent.id}", "succeed": well}
+    return Step(what, "POST", f"/_sandbox/api/{what}", params)
+
+
+_NEW_INTENT: Final = Step("payment_intent", "POST", _INTENTS, _SALE)
+_CANCEL: Final = Step("cancel", "POST", f"{_INTENT}/cancel")
+_CUSTOMER: Final = Step("customer", "POST", "/v1/customers", {"description": "triggered"})
+_ATTACH: Final = Step(
+    "payment_method",
+    "POST",
+    "/v1/payment_methods/pm_card_visa/attach",
+    {"customer": "{customer.id}"},
+)
+
+TRIGGERS: Final[Mapping[str, tuple[Step, ...]]] = {
+    "payment_intent.created": (_NEW_INTENT,),
+    "payment_intent.succeeded": _paid_with(_YES),
+    "payment_intent.payment_failed": _paid_with(_NO),
+    "payment_intent.requires_action": _paid_with(_WHO),
+    "payment_intent.processing": _paid_with(_WAIT),
+    "payment_intent.canceled": (_NEW_INTENT, _CANCEL),
+    "charge.succeeded": _paid_with(_YES),
+    "charge.failed": _paid_with(_NO),
+    "charge.pending": _paid_with(_WAIT),
+    "charge.updated": _paid_with(_YES),  # a moment later it gets its balance transaction
+    "customer.created": (_CUSTOMER,),
+    "customer.updated": (
+        _CUSTOMER,
+        Step(
+            "customer_update",
+            "POST",
+            "/v1/customers/{customer.id}",
+            {"metadata": {"triggered": "again"}},
+        ),
+    ),
+    "customer.deleted": (
+        _CUSTOMER,
+        Step("customer_delete", "DELETE", "/v1/customers/{customer.id}"),
+    ),
+    "payment_method.attached": (_CUSTOMER, _ATTACH),
+    "payment_method.updated": (
+        _CUSTOMER,
+        _ATTACH,
+        Step("payment_method_update", "POST", _METHOD, {"metadata": {"triggered": "again"}}),
+    ),
+    "payment_method.detached": (
+        _CUSTOMER,
+        _ATTACH,
+        Step("detach", "POST", f"{_METHOD}/detach"),
+    ),
+}
+"""What leads to each event, from nothing."""
+
+_CONFIRM: Final = {
+    "payment_intent.succeeded": _confirmed_with(_YES),
+    "payment_intent.payment_failed": _confirmed_with(_NO),
+    "payment_intent.requires_action": _confirmed_with(_WHO),
+    "payment_intent.processing": _confirmed_with(_WAIT),
+    "payment_intent.canceled": _CANCEL,
+    "charge.succeeded": _confirmed_with(_YES),
+    "charge.failed": _confirmed_with(_NO),
+    "charge.pending": _confirmed_with(_WAIT),
+    "charge.updated": _confirmed_with(_YES),
+}
+
+ON_INTENT: Final[Mapping[str, Mapping[str, Step]]] = {
+    "requires_payment_method": _CONFIRM,
+    "requires_confirmation": _CONFIRM,
+    "requires_action": {
+        **_CONFIRM,
+        "payment_intent.succeeded": _answered("authenticate", well=True),
+        "payment_intent.payment_failed": _answered("authenticate", well=False),
+        "charge.succeeded": _answered("authenticate", well=True),
+        "charge.updated": _answered("authenticate", well=True),
+    },
+    "processing": {
+        "payment_intent.succeeded": _answered("settle", well=True),
+        "payment_intent.payment_failed": _answered("settle", well=False),
+        "charge.succeeded": _answered("settle", well=True),
+        "charge.failed": _answered("settle", well=False),
+        "charge.updated": _answered("settle", well=True),
+    },
+}
+"""What leads to each event from an intent that is there, by its status. Others are closed."""
+
+
+# --- Talking to the sandbox ------------------------------------------------------------------
+
+
+class Client:
+    """Calls a sandbox on this machine. Proxies are left out."""
+
+    def __init__(self, url: str) -> None:
+        """Sends nothing yet.
+
+        Args:
+            url: The sandbox's.
+
+        Raises:
+            ValueError: that isn't on this machine.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError(f"a sandbox is on this machine, at http://127.0.0.1:...; not at {url}")
+        self.url = url.rstrip("/")
+        self._host, self._port = parts.hostname, parts.port or 80
+
+    def call(self, method: str, path: str, params: Params | None = None) -> tuple[int, Json]:
+        """Calls the API, or the control API. Returns the status and the answer.
+
+        Raises:
+            TriggerError: no sandbox is there.
+        """
+        body, kind = None, "application/x-www-form-urlencoded"
+        if path.startswith("/_sandbox/"):
+            body, kind = json.dumps(params or {}), "application/json"
+        elif method == "POST":
+            body = urlencode(list(_flat(params or {})))
+        elif params:
+            path = f"{path}?{urlencode(list(_flat(params)))}"
+        headers = {"Authorization": "Bearer sk_test_trigger", "Content-Type": kind}
+        try:
+            with closing(http.client.HTTPConnection(self._host, self._port, timeout=30)) as wire:
+                wire.request(method, path, body, headers)
+                response = wire.getresponse()
+                answer = json.loads(response.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise TriggerError(
+                f"no sandbox answers at {self.url} ({_reason(error)}); `payfulfill sandbox` "
+                "starts one"
+            ) from error
+        if not isinstance(answer, dict):
+            raise TriggerError(f"what answers at {self.url} is no sandbox")
+        return response.status, answer
+
+
+def _flat(params: Params, within: str = "") -> Iterator[tuple[str, str]]:
+    """As Stripe's forms have it: `metadata[order]=1`."""
+    for name, value in params.items():
+        key = f"{within}[{name}]" if within else name
+        if value is None:
+            continue  # taken away
+        if isinstance(value, Mapping):
+            yield from _flat(value, key)
+        elif isinstance(value, list | tuple):
+            yield from _flat({str(place): each for place, each in enumerate(value)}, key)
+        else:
+            yield key, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    return "what came back is no JSON" if isinstance(error, ValueError) else "it speaks no HTTP"
+
+
+# --- Triggering ------------------------------------------------------------------------------
+
+
+def trigger(
+    client: Client,
+    event: str,
+    overrides: Overrides | None = None,
+    *,
+    additions: Overrides | None = None,
+    intent: str | None = None,
+    payment: str | None = None,
+) -> list[Json]:
+    """Lets an event happen.
+
+    Args:
+        client: The sandbox.
+        event: One of `TRIGGERS`.
+        overrides: Parameters to send besides those of the tables, or in their place.
+        additions: Parameters to send where the tables have none.
+        intent: Let it happen to this payment intent, `pi_...`, instead of a new one.
+        payment: Let it happen to the open intent of this payment of payfulfill's, `pay_...`.
+
+    Returns:
+        The events that came of it, oldest first.
+
+    Raises:
+        TriggerError: it isn't to be had: the sandbox is not there, or refuses, for example.
+    """
+    if event not in TRIGGERS:
+        raise TriggerError(f"no event {event!r} can be triggered; there are {', '.join(TRIGGERS)}")
+    made: dict[str, Json] = {}
+    if payment is not None:
+        intent = _open_intent(client, payment)
+    if intent is None:
+        steps = TRIGGERS[event]
+    else:
+        made["payment_intent"] = _done(client.call("GET", f"{_INTENTS}/{quote(intent)}"))
+        steps = (_step_from(made["payment_intent"], event),)
+    steps = _overridden(steps, overrides or {}, additions or {})
+    newest = _done(client.call("GET", "/v1/events", {"limit": "1"}))["data"]
+    for step in steps:
+        made[step.name] = _take(client, step, made)
+    after = {"ending_before": newest[0]["id"]} if newest else {}
+    listed = _done(client.call("GET", "/v1/events", {"limit": "100", **after}))["data"]
+    ids = {thing["id"] for thing in made.values()}
+    events = [each for each in reversed(listed) if _is_about(each["data"]["object"], ids)]
+    if event not in {each["type"] for each in events}:
+        raise TriggerError(
+            f"all went well, and yet there was no {event}: an override or a planned disturbance "
+            "must have led elsewhere"
+        )
+    return events
+
+
+def _is_about(thing: Json, ids: set[str]) -> bool:
+    return bool({thing.get(name) for name in ("id", "payment_intent", "customer")} & ids)
+
+
+def _step_from(intent: Json, event: str) -> Step:
+    """What is to be done to an intent.
+
+    Raises:
+        TriggerError: nothing can.
+    """
+    status = intent["status"]
+    steps = ON_INTENT.get(status, {})
+    if event not in steps:
+        possible = f"; there can be {', '.join(steps)}" if steps else ""
+        raise TriggerError(f"{intent['id']} is {status}: no {event} can come of it{possible}")
+    return steps[event]
+
+
+def _open_intent(client: Client, payment: str) -> str:
+    """The newest open intent that names a payment of payfulfill's.
+
+    Raises:
+        TriggerError: there is none.
+    """
+    closed = ""
+    after: dict[str, str] = {}
+    while True:
+        listed = _done(client.call("GET", _INTENTS, {"limit": "100", **after}))
+        for intent in listed["data"]:
+            if intent["metadata"].get(PAYMENT_KEY) != payment:
+                continue
+            if intent["status"] in ON_INTENT:
+                return str(intent["id"])
+            closed = closed or f": {intent['id']} is {intent['status']}"
+        if not listed["has_more"]:
+            raise TriggerError(f"no open payment intent is for payment {payment}{closed}")
+        after = {"starting_after": listed["data"][-1]["id"]}
+
+
+def _take(client: Client, step: Step, made: Mapping[str, Json]) -> Json:
+    """Does a step. Returns the object that it is about.
+
+    Raises:
+        TriggerError: it was refused.
+    """
+    path = _filled(step.path, made)
+    status, answer = client.call(step.method, path, _filled(step.params, made))
+    if status == 402 and step.declined:
+        found: Json = answer["error"]["payment_intent"]
+        return found
+    return _done((status, answer))
+
+
+def _done(answered: tuple[int, Json]) -> Json:
+    """What was answered.
+
+    Raises:
+        TriggerError: it was an error.
+    """
+    status, answer = answered
+    if status == 200:
+        return answer
+    error = answer.get("error")
+    message = error.get("message") if isinstance(error, dict) else None
+    raise TriggerError(f"refused with status {status}: {message or 'it does not say why'}")
+
+
+def _filled(template: Any, made: Mapping[str, Json]) -> Any:
+    """A template with `{customer.id}` and the like filled in, which can stand anywhere."""
+    if isinstance(template, str):
+        return re.sub(r"\{(\w+)\.(\w+)\}", lambda match: str(made[match[1]][match[2]]), template)
+    if isinstance(template, Mapping):
+        return {name: _filled(value, made) for name, value in template.items()}
+    return template
+
+
+# --- Overrides -------------------------------------------------------------------------------
+
+
+def _overridden(
+    steps: Iterable[Step], overrides: Overrides, additions: Overrides
+) -> tuple[Step, ...]:
+    """The steps with further parameters.
+
+    Raises:
+        TriggerError: there is no step of such a name.
+    """
+    by_name = {step.name: step for step in steps}
+    for name in (*overrides, *additions):
+        if name not in by_name:
+            raise TriggerError(f"nothing is called {name!r} here; there is {', '.join(by_name)}")
+    return tuple(
+        replace(
+            step,
+            params=merged(
+                merged(additions.get(name, {}), step.params),
+                overrides.get(name, {}),
+            ),
+        )
+        for name, step in by_name.items()
+    )
+
+
+def merged(params: Params, changes: Params) -> dict[str, Any]:
+    """Parameters with changes made to them, part by part."""
+    result = dict(params)
+    for name, change in changes.items():
+        before = result.get(name)
+        if isinstance(change, Mapping) and isinstance(before, Mapping):
+            result[name] = merged(before, change)
+        else:
+            result[name] = change
+    return result

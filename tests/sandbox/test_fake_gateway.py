@@ -1,0 +1,158 @@
+"""`FakeGateway`, which users test with, beside `StripeGateway` on the sandbox: whatever is done to
+both, they answer the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from payfulfill.colour import drive
+from payfulfill.errors import GatewayFailed, GatewayUnavailable, PayfulfillError
+from payfulfill.ports import Gateway, IntentAnswer
+from payfulfill.sandbox import CardDeclined, Fault, ManualClock, Sandbox, UnexpectedState
+from payfulfill.stripe import StripeGateway
+from payfulfill.testing import FakeGateway
+from payfulfill.testing import ManualClock as Clock
+
+NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
+CARDS = {
+    "succeed": "pm_card_visa",
+    "process": "pm_usBankAccount_success",
+    "decline": "pm_card_chargeDeclined",
+}
+FAULTS = {
+    "away": (GatewayUnavailable(), False, Fault.CUT_BEFORE),
+    "answer lost": (GatewayUnavailable(), True, Fault.CUT_AFTER),
+    "failed": (GatewayFailed(), False, Fault.ERROR_500),
+    "failed after": (GatewayFailed(), True, Fault.ERROR_500_AFTER),
+}
+
+
+def outcome(call: Any) -> Any:
+    """What came of a call of a port: what can be compared of it."""
+    try:
+        answer = drive(call)
+    except PayfulfillError as error:
+        return type(error), getattr(error, "reason", None)
+    return [shown(each) for each in answer] if isinstance(answer, list) else shown(answer)
+
+
+def shown(answer: IntentAnswer) -> Any:
+    [facts] = answer.facts.values()
+    assert (answer.client_secret or "").startswith(answer.id)
+    rest = {name: value for name, value in facts.items() if name != "attempts"}
+    return answer.payment_id, answer.step, rest, len(facts.get("attempts", ()))
+
+
+class Fake:
+    """Steps, as the fake gateway takes them."""
+
+    def __init__(self, now: datetime) -> None:
+        self.gateway = FakeGateway(clock=Clock(now))
+
+    def ids(self) -> list[str]:
+        return list(self.gateway.intents)
+
+    def buyer(self, act: str, intent_id: str) -> None:
+        getattr(self.gateway, act)(intent_id)
+
+    def fail(self, fault: str, verb: Any) -> None:
+        error, after, _ = FAULTS[fault]
+        self.gateway.fail_next(error, verb=verb, after=after)
+
+
+class Real:
+    """The same steps, on the sandbox."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.gateway = StripeGateway(sandbox.api_key, api_base=sandbox.url)
+        self.made = [intent_id(event) for event in sandbox.events()]
+
+    def ids(self) -> list[str]:
+        seen = dict.fromkeys(intent_id(event) for event in self.sandbox.events())
+        return [each for each in seen if each not in self.made]
+
+    def buyer(self, act: str, intent_id: str) -> None:
+        waiting = self.sandbox.find(intent_id)["status"] == "processing"
+        with suppress(CardDeclined, UnexpectedState):
+            if not waiting:
+                self.sandbox.pay(intent_id, CARDS[act])
+            elif act != "process":  # it is the bank's turn
+                self.sandbox.settle(intent_id, succeed=act == "succeed")
+
+    def fail(self, fault: str, verb: str) -> None:
+        self.sandbox.fail_next(f"payment_intents.{verb}", FAULTS[fault][2])
+
+
+def intent_id(event: dict[str, Any]) -> str:
+    subject = event["data"]["object"]
+    return str(
+        subject["id"] if subject["object"] == "payment_intent" else subject.get("payment_intent")
+    )
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(seed=1, clock=ManualClock(NOW)) as sandbox:
+        yield sandbox
+
+
+keys = st.sampled_from(["a", "b"])
+which = st.integers(0, 1)
+verbs = st.sampled_from(["create", "retrieve", "cancel", "list"])
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("create"), keys, st.sampled_from([2000, 3000])),
+        st.tuples(st.sampled_from(["retrieve", "cancel"]), which),
+        st.tuples(st.just("list")),
+        st.tuples(st.just("buyer"), st.sampled_from(["succeed", "decline", "process"]), which),
+        st.tuples(st.just("fail"), st.sampled_from(list(FAULTS)), verbs),
+    ),
+    max_size=10,
+)
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(steps)
+def test_both_answer_the_same(sandbox: Sandbox, steps: list[tuple[Any, ...]]) -> None:
+    sandbox.heal()
+    # Stripe forgets a key after a day; each example begins with new ones.
+    sandbox.clock.advance(25 * 3600)
+    now = datetime.fromtimestamp(sandbox.clock.now(), UTC)
+    fake, real = Fake(now), Real(sandbox)
+    with real.gateway:
+        for step in steps:
+            assert take(fake, step, now) == take(real, step, now), step
+
+
+def take(side: Fake | Real, step: tuple[Any, ...], now: datetime) -> Any:
+    gateway: Gateway = side.gateway
+    match step:
+        case ("create", key, amount):
+            metadata = {"payfulfill_payment": f"pay_{key}"}
+            return outcome(
+                gateway.create({"amount": amount, "currency": "usd", "metadata": metadata}, key)
+            )
+        case ("list",):
+            hour = timedelta(hours=1)
+            return outcome(gateway.list(now - hour, now + hour))
+        case ("fail", fault, verb):
+            return side.fail(fault, verb)
+        case ("buyer", act, number):
+            return side.buyer(act, side.ids()[number]) if number < len(side.ids()) else None
+        case (verb, number):
+            known = side.ids()
+            name = known[number] if number < len(known) else "pi_none"
+            return outcome(getattr(gateway, verb)(name))
+    raise AssertionError(step)

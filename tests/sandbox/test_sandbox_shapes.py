@@ -1,0 +1,269 @@
+"""All that the sandbox shows has the shape that the installed SDK expects."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import stripe
+from tests.sandbox.conformance import class_of, deviations, list_deviations
+
+from payfulfill.sandbox import Sandbox
+from payfulfill.sandbox.api import OPERATIONS
+from payfulfill.sandbox.cards import CARDS
+
+Client = stripe.StripeClient
+Answer = dict[str, Any]
+
+
+class Recorder(stripe.RequestsClient):
+    """Keeps what was answered, before the SDK makes objects of it."""
+
+    def __init__(self) -> None:
+        super().__init__(timeout=5)
+        self.answers: list[Answer] = []
+
+    def request_with_retries(self, *args: Any, **more: Any) -> Any:
+        body, status, headers = super().request_with_retries(*args, **more)
+        self.answers.append(json.loads(body))
+        return body, status, headers
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    recorder = Recorder()
+    yield recorder
+    recorder.close()  # type: ignore[no-untyped-call]  # the SDK's
+
+
+@pytest.fixture
+def client(sandbox: Sandbox, recorder: Recorder) -> Client:
+    return Client(sandbox.api_key, base_addresses={"api": sandbox.url}, http_client=recorder)
+
+
+ADDRESS: Any = {"city": "London", "country": "GB", "line1": "12 St James's Square"}
+BILLING: Any = {"email": "ada@example.com", "name": "Ada", "address": ADDRESS}
+CARD: Any = {"number": "4242 4242 4242 4242", "exp_month": 12, "exp_year": 34, "cvc": "123"}
+BANK: Any = {
+    "account_number": "000123456789",
+    "routing_number": "110000000",
+    "account_holder_type": "individual",
+}
+
+
+def call_everything(client: Client, sandbox: Sandbox) -> None:
+    """Calls every operation at least once, in all the ways in which answers differ."""
+    client.v1.accounts.retrieve_current()
+    pay_in_every_way(client, sandbox)
+    keep_methods(client)
+    bookkeeping(client)
+    endpoint = client.v1.webhook_endpoints.create(
+        {"url": "https://shop.example/hook", "enabled_events": ["*"], "description": "shop"}
+    )
+    client.v1.webhook_endpoints.retrieve(endpoint.id)
+    client.v1.webhook_endpoints.update(endpoint.id, {"disabled": True})
+    client.v1.webhook_endpoints.list()
+    client.v1.webhook_endpoints.delete(endpoint.id)
+    events = client.v1.events.list({"limit": 100})
+    client.v1.events.retrieve(events.data[0].id)
+
+
+def pay_in_every_way(client: Client, sandbox: Sandbox) -> None:
+    for card in CARDS:
+        intent = client.v1.payment_intents.create({"amount": 2000, "currency": "usd"})
+        with contextlib.suppress(stripe.CardError):
+            client.v1.payment_intents.confirm(intent.id, {"payment_method": card.names[0]})
+        status = client.v1.payment_intents.retrieve(intent.id).status
+        if status == "requires_action":
+            sandbox.authenticate(intent.id)
+        if status == "processing":
+            sandbox.settle(intent.id)
+    create: Any = client.v1.payment_intents.create
+    ask: Any = {"amount": 2000, "currency": "usd", "payment_method": "pm_card_threeDSecureRequired"}
+    create({**ask, "confirm": True, "return_url": "https://shop.example/"})
+    create({**ask, "confirm": True, "use_stripe_sdk": True})
+    asked = create({**ask, "confirm": True})
+    sandbox.authenticate(asked.id, succeed=False)
+    canceled = create({**ask, "payment_method_options": {"card": {"network": "visa"}}})
+    client.v1.payment_intents.cancel(canceled.id, {"cancellation_reason": "abandoned"})
+    rich = create(
+        {
+            "amount": 100,
+            "currency": "eur",
+            "shipping": {"name": "Ada", "address": ADDRESS},
+            "description": "A poster",
+            "metadata": {"order": "7"},
+            "receipt_email": "ada@example.com",
+            "statement_descriptor_suffix": "POSTER",
+            "allowed_payment_method_types": ["card"],
+        }
+    )
+    client.v1.payment_intents.update(rich.id, {"amount": 200, "payment_method": "pm_card_gb"})
+    client.v1.payment_intents.confirm(rich.id, {"setup_future_usage": "off_session"})
+    client.v1.payment_intents.list({"expand": ["data.latest_charge.balance_transaction"]})
+
+
+def keep_methods(client: Client) -> None:
+    customer = client.v1.customers.create(
+        {
+            "address": ADDRESS,
+            "email": "ada@example.com",
+            "invoice_settings": {"default_payment_method": "pm_card_visa"},
+            "metadata": {"tier": "gold"},
+            "name": "Ada",
+            "payment_method": "pm_card_visa",
+            "preferred_locales": ["en"],
+            "shipping": {"name": "Ada", "address": ADDRESS},
+        }
+    )
+    methods = client.v1.payment_methods
+    card = methods.create({"type": "card", "card": CARD, "billing_details": BILLING})
+    bank = methods.create(
+        {"type": "us_bank_account", "us_bank_account": BANK, "billing_details": {"name": "Ada"}}
+    )
+    for method in (card, bank):
+        methods.attach(method.id, {"customer": customer.id})
+    methods.update(card.id, {"card": {"exp_year": 35}, "metadata": {"order": "7"}})
+    methods.retrieve(card.id)
+    methods.list({"customer": customer.id})
+    client.v1.customers.payment_methods.list(customer.id)
+    client.v1.customers.payment_methods.retrieve(customer.id, card.id)
+    client.v1.payment_intents.create(
+        {
+            "amount": 2000,
+            "currency": "usd",
+            "confirm": True,
+            "off_session": True,
+            "customer": customer.id,
+            "payment_method": card.id,
+        }
+    )
+    methods.detach(bank.id)
+    client.v1.customers.update(customer.id, {"name": "Ada L.", "metadata": {"tier": ""}})
+    client.v1.customers.retrieve(
+        customer.id, {"expand": ["invoice_settings.default_payment_method"]}
+    )
+    client.v1.customers.list()
+    client.v1.customers.delete(customer.id)
+    client.v1.customers.retrieve(customer.id)
+
+
+def bookkeeping(client: Client) -> None:
+    charges = client.v1.charges.list({"limit": 100, "expand": ["data.payment_intent"]})
+    client.v1.charges.update(charges.data[0].id, {"description": "A poster"})
+    client.v1.charges.retrieve(charges.data[0].id, {"expand": ["balance_transaction"]})
+    transactions = client.v1.balance_transactions.list({"limit": 100})
+    client.v1.balance_transactions.retrieve(transactions.data[0].id, {"expand": ["source"]})
+
+
+def test_every_answer_and_event(client: Client, sandbox: Sandbox, recorder: Recorder) -> None:
+    call_everything(client, sandbox)
+
+    calls = sandbox.calls
+    assert {each.name for each in OPERATIONS} == {call.operation for call in calls}, (
+        "what isn't called here isn't checked: add the new operation to the calls above"
+    )
+    wrong = [
+        f"{call.operation}: {deviation}"
+        for call, answer in zip(calls, recorder.answers, strict=True)
+        for deviation in of_answer(answer, call.operation)
+    ]
+    wrong += [
+        f"{event['type']}: {deviation}"
+        for event in sandbox.events()
+        for deviation in of_event(event)
+    ]
+    assert sorted(set(wrong)) == []
+
+
+def of_answer(answer: Answer, operation: str) -> list[str]:
+    if "error" in answer:
+        return of_error(answer["error"])
+    (known,) = (each for each in OPERATIONS if each.name == operation)
+    sdk_class = class_of(known.kind)
+    if not known.lists:
+        return deviations(answer, sdk_class)
+    inside = [deviation for each in answer["data"] for deviation in deviations(each, sdk_class)]
+    return [*list_deviations(answer), *inside]
+
+
+def of_error(error: Answer) -> list[str]:
+    # The SDK's class of errors types nothing that is in them, and misses two fields.
+    objects = [
+        (name, error[name]) for name in ("payment_intent", "payment_method") if name in error
+    ]
+    return [deviation for kind, each in objects for deviation in deviations(each, class_of(kind))]
+
+
+def of_event(event: Answer) -> list[str]:
+    subject = event["data"]["object"]
+    found = [*deviations(event, stripe.Event), *deviations(subject, class_of(subject["object"]))]
+    previous = event["data"].get("previous_attributes")
+    if (previous is not None) != event["type"].endswith((".updated", ".detached")):
+        found.append(f"previous_attributes: {previous}")
+    for name in previous or {}:
+        if name not in subject:
+            found.append(f"previous_attributes.{name}: not in the object")
+    return found
+
+
+def test_an_object_shown_in_full_is_the_one_that_its_own_call_shows(
+    client: Client, sandbox: Sandbox
+) -> None:
+    intent = client.v1.payment_intents.create({"amount": 2000, "currency": "usd"})
+    sandbox.pay(intent.id, "4242424242424242")
+    found = client.v1.payment_intents.retrieve(
+        intent.id, {"expand": ["latest_charge.balance_transaction", "payment_method"]}
+    )
+    charge: Any = found.latest_charge
+    transaction = charge.balance_transaction
+    own = client.v1.balance_transactions.retrieve(transaction.id)
+    assert transaction.to_dict() == own.to_dict()
+    method: Any = found.payment_method
+    assert method.to_dict() == client.v1.payment_methods.retrieve(method.id).to_dict()
+
+
+# --- The check itself ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def charge(client: Client, sandbox: Sandbox) -> Answer:
+    intent = client.v1.payment_intents.create({"amount": 2000, "currency": "usd"})
+    return sandbox.find(sandbox.pay(intent.id, "4242424242424242")["latest_charge"])
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (["amount"], None, "Charge.amount: None is no int"),
+        (["amount"], True, "Charge.amount: True is no int"),
+        (["amount"], "2000", "Charge.amount: '2000' is no int"),
+        (["status"], "paid", "Charge.status: 'paid' is none of"),
+        (["object"], "charges", "Charge.object: 'charges' is none of"),
+        (["colour"], "red", "Charge.colour: unknown"),
+        (["billing_details", "nick"], "a", "Charge.billing_details.nick: unknown"),
+        (["payment_method_details", "card", "exp_year"], "34", "card.exp_year: '34' is no int"),
+        (["metadata"], {"order": 7}, "Charge.metadata.order: 7 is no str"),
+        (["refunds"], {"object": "list", "data": []}, "is no list object"),
+        (["payment_intent"], 7, "Charge.payment_intent: 7 is no str"),
+    ],
+)
+def test_a_deviation_is_found(charge: Answer, path: list[str], value: Any, says: str) -> None:
+    assert deviations(charge, stripe.Charge) == []
+    wrong = deepcopy(charge)
+    *parents, last = path
+    place = wrong
+    for parent in parents:
+        place = place[parent]
+    place[last] = value
+    found = deviations(wrong, stripe.Charge)
+    assert any(says in deviation for deviation in found), found
+
+
+def test_what_is_missing_is_found(charge: Answer) -> None:
+    del charge["currency"]
+    assert deviations(charge, stripe.Charge) == ["Charge.currency: missing"]
