@@ -1,0 +1,1 @@
+"""Tests in a real browser. A package, so that fixtures of that scope end with its last test."""
