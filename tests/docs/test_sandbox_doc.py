@@ -94,7 +94,7 @@ def test_the_cards_do_what_is_told() -> None:
     by_name = {name: card for card in CARDS for name in card.names}
     for number, name, what in rows("number"):
         card = by_name[names(name)[0]]
-        assert (names(number) or [None])[0] == card.number
+        assert next(iter(names(number)), None) == card.number
         if card.decline is not None and card.reply is Reply.NO:
             assert names(what) == [card.decline.decline_code or card.decline.code]
         else:

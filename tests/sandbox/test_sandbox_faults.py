@@ -176,7 +176,7 @@ def test_what_is_no_share(share: float) -> None:
         Sandbox().fail_share("*", Fault.SLOW, share)
 
 
-def test_what_is_planned_can_be_seen_and_ended(client: Client, sandbox: Sandbox) -> None:
+def test_what_is_planned_can_be_seen(client: Client, sandbox: Sandbox) -> None:
     sandbox.fail_next("payment_intents.create", Fault.ERROR_500, times=3)
     sandbox.fail_share("*", Fault.RATE_LIMITED, 1)
     with pytest.raises(stripe.APIError):
@@ -185,9 +185,14 @@ def test_what_is_planned_can_be_seen_and_ended(client: Client, sandbox: Sandbox)
         PlannedFault("payment_intents.create", Fault.ERROR_500, times=2),
         PlannedFault("*", Fault.RATE_LIMITED, times=None, share=1),
     )
+
+
+def test_what_is_planned_can_be_ended(client: Client, sandbox: Sandbox) -> None:
+    sandbox.fail_next("payment_intents.create", Fault.ERROR_500, times=3)
+    sandbox.fail_share("*", Fault.RATE_LIMITED, 1)
     sandbox.heal()
-    assert len(sandbox.planned_faults) == 0
-    create(client, key="another")
+    assert sandbox.planned_faults == ()
+    create(client)
 
 
 def test_the_log_says_which_fault_struck(client: Client, sandbox: Sandbox) -> None:

@@ -26,16 +26,23 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="where the sandbox is (default: %(default)s)",
     )
     on = parser.add_mutually_exclusive_group()
-    on.add_argument("--intent", metavar="pi_...", help="do it to this payment intent")
+    on.add_argument("--intent", metavar="pi_...", type=_id, help="do it to this payment intent")
     on.add_argument(
         "--payment",
         metavar="pay_...",
+        type=_id,
         help="do it to the open payment intent of this payment of payfulfill's",
     )
     for name, metavar, change, help_ in _CHANGES:
         parser.add_argument(
             name, metavar=metavar, type=change, action="append", default=[], help=help_
         )
+
+
+def _id(text: str) -> str:
+    if not text:  # a variable of the shell's that isn't set, most likely
+        raise argparse.ArgumentTypeError("it is empty: an id is needed")
+    return text
 
 
 def _with_value(text: str) -> Change:

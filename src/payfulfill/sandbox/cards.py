@@ -338,7 +338,10 @@ def by_number(entry: str) -> Card:
 
 def without_number(reference: str) -> str:
     """What may be said again of a reference: not a card's number that was sent by mistake."""
-    return "(a card number)" if _NUMBER.fullmatch(_digits(reference)) else reference
+    return "(a card number)" if _LIKE_A_NUMBER.fullmatch(reference) else reference
+
+
+_LIKE_A_NUMBER: Final = re.compile(r"\W*([0-9]\W*){12,19}")
 
 
 def typed(entry: str) -> Card:

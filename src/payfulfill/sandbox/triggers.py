@@ -62,7 +62,13 @@ _WAIT: Final = "pm_usBankAccount_success"
 
 
 def _paid_with(method: str) -> tuple[Step, ...]:
-    params = {**_SALE, "confirm": "true", "payment_method": method}
+    params = {
+        **_SALE,
+        "confirm": "true",
+        "payment_method": method,
+        # Otherwise it would need a return_url: https://docs.stripe.com/upgrades#2023-08-16
+        "automatic_payment_methods": {"enabled": "true", "allow_redirects": "never"},
+    }
     return (Step("payment_intent", "POST", _INTENTS, params, declined=method == _NO),)
 
 
@@ -265,14 +271,14 @@ def trigger(
     if intent is None:
         steps = TRIGGERS[event]
     else:
-        made["payment_intent"] = _done(client.call("GET", f"{_INTENTS}/{quote(intent)}"))
+        made["payment_intent"] = _done(client.call("GET", f"{_INTENTS}/{quote(intent, safe='')}"))
         steps = (_step_from(made["payment_intent"], event),)
     steps = _overridden(steps, overrides or {}, additions or {})
-    newest = _done(client.call("GET", "/v1/events", {"limit": "1"}))["data"]
+    newest = _listed(client, "/v1/events", {"limit": "1"})["data"]
     for step in steps:
         made[step.name] = _take(client, step, made)
     after = {"ending_before": newest[0]["id"]} if newest else {}
-    listed = _done(client.call("GET", "/v1/events", {"limit": "100", **after}))["data"]
+    listed = _listed(client, "/v1/events", {"limit": "100", **after})["data"]
     ids = {thing["id"] for thing in made.values()}
     events = [each for each in reversed(listed) if _is_about(each["data"]["object"], ids)]
     if event not in {each["type"] for each in events}:
@@ -310,7 +316,7 @@ def _open_intent(client: Client, payment: str) -> str:
     closed = ""
     after: dict[str, str] = {}
     while True:
-        listed = _done(client.call("GET", _INTENTS, {"limit": "100", **after}))
+        listed = _listed(client, _INTENTS, {"limit": "100", **after})
         for intent in listed["data"]:
             if intent["metadata"].get(PAYMENT_KEY) != payment:
                 continue
@@ -336,6 +342,18 @@ def _take(client: Client, step: Step, made: Mapping[str, Json]) -> Json:
     return _done((status, answer))
 
 
+def _listed(client: Client, path: str, params: Params) -> Json:
+    """A page of a list.
+
+    Raises:
+        TriggerError: somebody else answers there.
+    """
+    page = _done(client.call("GET", path, params))
+    if page.get("object") != "list":
+        raise TriggerError(f"what answers at {client.url} is no sandbox")
+    return page
+
+
 def _done(answered: tuple[int, Json]) -> Json:
     """What was answered.
 
@@ -351,12 +369,24 @@ def _done(answered: tuple[int, Json]) -> Json:
 
 
 def _filled(template: Any, made: Mapping[str, Json]) -> Any:
-    """A template with `{customer.id}` and the like filled in, which can stand anywhere."""
+    """A template with `{customer.id}` and the like filled in, which can stand anywhere.
+
+    Raises:
+        TriggerError: there is no such object by now, or it has no such field.
+    """
     if isinstance(template, str):
-        return re.sub(r"\{(\w+)\.(\w+)\}", lambda match: str(made[match[1]][match[2]]), template)
+        return re.sub(r"\{(\w+)\.(\w+)\}", lambda match: _field(match, made), template)
     if isinstance(template, Mapping):
         return {name: _filled(value, made) for name, value in template.items()}
     return template
+
+
+def _field(place: re.Match[str], made: Mapping[str, Json]) -> str:
+    name, of_it = place.groups()
+    if of_it not in made.get(name, {}):
+        known = f"has no {of_it!r}" if name in made else "is not there at this step"
+        raise TriggerError(f"{place[0]} can't be filled in: {name!r} {known}")
+    return str(made[name][of_it])
 
 
 # --- Overrides -------------------------------------------------------------------------------

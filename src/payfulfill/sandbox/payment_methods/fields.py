@@ -112,9 +112,10 @@ def of_account(card: Card) -> Json:
 
 
 def shown(method: Json, *, publishable: bool) -> Json:
-    """The payment method as the caller may see it: a browser sees no fingerprint."""
+    """The payment method as the caller may see it: a browser sees no fingerprint or metadata."""
     if not publishable:
         return method
     kind = method["type"]
     details = {name: value for name, value in method[kind].items() if name != "fingerprint"}
-    return {**method, kind: details}
+    public = {name: value for name, value in method.items() if name != "metadata"}
+    return {**public, kind: details}
