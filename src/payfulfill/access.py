@@ -34,6 +34,10 @@ T = TypeVar("T")
 FREE_AGAIN: Final = timedelta(hours=24)
 """How long a download id may be used again without being counted again."""
 
+RESUMABLE: Final = timedelta(hours=1)
+"""How long a download without an id may be continued without being counted again."""
+_LAST_FEW: Final = 100  # downloads of a buyer's among which the one to continue is looked for
+
 
 class _Core:
     """What `AccessService` does, written once for both colours."""
@@ -85,6 +89,8 @@ class _Core:
         download_id: str | None,
         address: str | None,
         agent: str | None,
+        *,
+        resume: bool,
     ) -> DownloadGrant:
         if download_id:
             require_id(download_id, "a download id")
@@ -94,7 +100,10 @@ class _Core:
             now = self._clock.now()
             await uow.slots.lock(buyer.id, ref)  # keeps two downloads of one id apart
             found = await self._rights(uow, buyer, ref, product, now)
-            before = await uow.downloads.get(buyer.id, download_id) if download_id else None
+            if download_id:
+                before = await uow.downloads.get(buyer.id, download_id)
+            else:
+                before = await _broken_off(uow, buyer.id, ref, now) if resume else None
             right = _again(before, ref, found, now) if before else None
             if before is not None and right is not None:
                 return DownloadGrant(download=before, counted=False, remaining=right.remaining)
@@ -158,6 +167,15 @@ async def _take(uow: UnitOfWork, buyer_id: str, found: Iterable[Right]) -> Right
     return None
 
 
+async def _broken_off(
+    uow: UnitOfWork, buyer_id: str, ref: ProductRef, now: datetime
+) -> Download | None:
+    """The download that a request for the rest of a file may continue: the last one of it."""
+    recent = await uow.downloads.of_buyer(buyer_id, _LAST_FEW, None)
+    last = next((each for each in recent if each.product == ref), None)
+    return last if last is not None and now - last.at < RESUMABLE else None
+
+
 def _again(
     before: Download, ref: ProductRef, found: Iterable[Right], now: datetime
 ) -> Right | None:
@@ -204,6 +222,7 @@ class AccessService:
         ref: ProductRef,
         *,
         download_id: str | None = None,
+        resume: bool = False,
         address: str | None = None,
         agent: str | None = None,
     ) -> DownloadGrant:
@@ -214,6 +233,8 @@ class AccessService:
             ref: What.
             download_id: The caller's id of this download. The same one is free again for 24
                 hours, for the same product; without one each call counts.
+            resume: Whether only the rest of a file is asked for. It continues the buyer's last
+                download of the product without being counted, if that is no hour old.
             address: The network address, if it is to be recorded.
             agent: The user agent, if it is to be recorded.
 
@@ -222,7 +243,7 @@ class AccessService:
             DownloadIdSpent: `download_id` was used more than 24 hours ago, or for another product.
             StoreUnavailable: it cannot be told; send nothing.
         """
-        return drive(self._core.download(buyer, ref, download_id, address, agent))
+        return drive(self._core.download(buyer, ref, download_id, address, agent, resume=resume))
 
     def library(self, buyer: Buyer) -> list[LibraryEntry]:
         """All that a buyer bought, the oldest first, with what remains of it."""
@@ -253,11 +274,12 @@ class AsyncAccessService:
         ref: ProductRef,
         *,
         download_id: str | None = None,
+        resume: bool = False,
         address: str | None = None,
         agent: str | None = None,
     ) -> DownloadGrant:
         """See `AccessService.download`."""
-        return await self._core.download(buyer, ref, download_id, address, agent)
+        return await self._core.download(buyer, ref, download_id, address, agent, resume=resume)
 
     async def library(self, buyer: Buyer) -> list[LibraryEntry]:
         """See `AccessService.library`."""

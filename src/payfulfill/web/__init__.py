@@ -1,0 +1,11 @@
+"""payfulfill on the web: endpoints that any framework can serve, and adapters for some.
+
+- `endpoints`: the routes, what they take, who may call them, what they answer.
+- `wire`: the JSON; `problems`: refusals (RFC 9457); `openapi`: both as a document.
+- `files`, `ranges`, `sending`: what buyers download.
+- `fastapi`, `flask`: from a framework's request to ours, and from our response to its own.
+"""
+
+from payfulfill.web.files import File, Files, LocalFiles, Redirect, SignedUrls
+
+__all__ = ["File", "Files", "LocalFiles", "Redirect", "SignedUrls"]
