@@ -3,7 +3,8 @@
 
 # Another Python: `make test PYTHON=python3.13` makes the environment anew with that one.
 PYTHON ?= python3
-# Passed on to pytest by `make test`, and to `uv pip compile` by `make lock`.
+# Passed on to pytest by `make test`, to `payfulfill demo` by `make demo`, and to
+# `uv pip compile` by `make lock`.
 ARGS :=
 
 BIN := .venv/bin
@@ -44,8 +45,9 @@ format: $(READY) ## format the code, and mend what can be mended without a perso
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-demo: $(READY) ## buy, pay and download, against a local stand-in for Stripe
-	$(BIN)/payfulfill demo
+demo: $(READY) ## open the example shop, with a local stand-in for Stripe (ARGS="--port 9000")
+	@# Ctrl-C is how it is meant to end.
+	@$(BIN)/payfulfill demo $(ARGS) || test $$? -eq 130
 
 lock: ## pin what pyproject.toml asks for (ARGS=--upgrade: to the newest versions)
 	@$(find-python); "$$python" -m venv --clear .venv-lock

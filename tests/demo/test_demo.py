@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,24 +10,26 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import httpx
 import pytest
 
-from payfulfill import PaymentService, WebhookHandler, cli, demo
-from payfulfill.demo import shop, terminal
+from payfulfill import AccessDecision, AsyncPaymentService, AsyncWebhookHandler, cli, demo
+from payfulfill.demo import terminal, world
 from payfulfill.demo.lines import Answered, Asked, Claim
-from payfulfill.demo.server import request
 from payfulfill.demo.story import STORY
 from payfulfill.demo.world import open_world
+from payfulfill.errors import AccessDenied
 from payfulfill.models import Download, OutcomeKind, WebhookOutcome
 from payfulfill.rules import Right
+from payfulfill.web import LocalFiles
 
 Command = Callable[..., "subprocess.Popen[str]"]
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
-# --- it works --------------------------------------------------------------------------------
+# --- The story holds --------------------------------------------------------------------------
 
 
 def test_the_whole_story_holds(command: Command, tmp_path: Path) -> None:
@@ -59,21 +62,6 @@ def test_a_terminal_that_knows_only_ascii(command: Command) -> None:
     assert "    ok it is one payment\n" in out
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing there")
-def test_ctrl_c_in_the_middle_leaves_nothing(command: Command, tmp_path: Path) -> None:
-    process = command("demo")
-    assert process.stdout is not None
-    while not process.stdout.readline().startswith(" 1  "):
-        assert process.poll() is None
-    assert list((tmp_path / "tmp").iterdir()) != []
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert err == "\nStopped.\n"
-    assert "All" not in out
-    assert list((tmp_path / "tmp").iterdir()) == []
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes break in another way there")
 def test_a_reader_who_leaves_early(command: Command, tmp_path: Path) -> None:
     process = command("demo", "--check")
@@ -87,17 +75,120 @@ def test_a_reader_who_leaves_early(command: Command, tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+# --- The shop is open -------------------------------------------------------------------------
+
+
+def read_until(stream: IO[str] | None, words: str) -> str:
+    assert stream is not None
+    text = ""
+    while words not in text:
+        line = stream.readline()
+        assert line, text
+        text += line
+    return text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [(signal.SIGINT, 130, "\nStopped.\n"), (signal.SIGTERM, 143, "")],
+    ids=["Ctrl-C", "kill"],
+)
+def test_it_is_open_until_it_is_stopped(
+    number: int, status: int, said: str, command: Command, tmp_path: Path
+) -> None:
+    process = command("demo", "--port", "0")
+    told = read_until(process.stdout, "Ctrl-C")
+    assert "Ada" in told
+    assert "Bob" in told
+    assert "4242 4242 4242 4242" in told
+    shop, sandbox = re.findall(r"http://127\.0\.0\.1:\d+", told)
+    assert "Kittiwake" in httpx.get(shop, trust_env=False).text
+    assert httpx.get(sandbox, trust_env=False).status_code == 200
+    assert [each.name for each in (tmp_path / "tmp").iterdir()] != []
+    process.send_signal(number)
+    assert process.communicate(timeout=30) == ("", said)
+    assert process.returncode == status
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+def test_what_was_bought_can_be_kept(command: Command, tmp_path: Path) -> None:
+    data = tmp_path / "kept"
+    titles = []
+    for _ in range(2):
+        process = command("demo", "--port", "0", "--data", str(data))
+        shop = re.findall(r"http://127\.0\.0\.1:\d+", read_until(process.stdout, "Ctrl-C"))[0]
+        with httpx.Client(base_url=shop, trust_env=False) as ada:
+            ada.post("/shop/sign-in", json={"person": "ada"})
+            titles.append([each["title"] for each in bought(ada)])
+            free, open_ = (
+                ada.post("/api/payments/create", json={"productType": "design", "productId": id})
+                for id in ("moon", "tide")
+            )
+            assert free.status_code in (201, 409)
+            # Nobody pays it; the next sandbox doesn't know it, and a new one takes its place.
+            assert open_.json()["status"] == "pending"
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert titles == [[], ["New Moon"]]
+    assert (data / "shop.db").exists()
+
+
+def bought(visitor: httpx.Client) -> list[dict[str, Any]]:
+    purchases: list[dict[str, Any]] = visitor.get("/api/purchases/mine").json()["purchases"]
+    return purchases
+
+
+def test_a_port_that_is_taken(command: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        process = command("demo", "--port", str(port))
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (2, "")
+    assert err.startswith(f"payfulfill: port {port} is not free: name another one with --port")
+
+
+def test_without_a_wish_the_next_port_does() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        with open_world(ports=[taken, 0], sandbox_ports=[taken, 0]) as scene:
+            assert httpx.get(scene.url, trust_env=False).status_code == 200
+            assert str(taken) not in scene.url + scene.sandbox.url
+
+
+def test_a_folder_that_can_not_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert cli.main(["demo", "--port", "0", "--data", str(file)]) == 2
+    assert str(file) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--port", "65536"], ["--port", "http"], ["--check", "--data", "here"]]
+)
+def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        status: object = cli.main(["demo", *arguments])
+    except SystemExit as exit_:
+        status = exit_.code
+    assert status == 2
+    assert capsys.readouterr().err
+
+
+# --- Nothing is left --------------------------------------------------------------------------
+
+
 def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "example.com")
     monkeypatch.delenv("no_proxy", raising=False)
     threads = set(threading.enumerate())
     with open_world() as scene:
-        folder = scene.shop.files[shop.POSTER.ref].parent
         ports = [int(url.rpartition(":")[2]) for url in (scene.url, scene.sandbox.url)]
         assert set(threading.enumerate()) > threads
-        assert folder.exists()
+        assert scene.folder.exists()
     assert set(threading.enumerate()) == threads
-    assert not folder.exists()
+    assert not scene.folder.exists()
     for port in ports:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=5)
@@ -105,31 +196,39 @@ def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no_proxy" not in os.environ
 
 
-def test_nothing_is_left_behind_when_it_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", ["create_app", "serving", "Visitor"])
+def test_nothing_is_left_behind_when_it_cannot_begin(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("no shop today")
 
     threads = set(threading.enumerate())
-    monkeypatch.setattr(shop.Shop, "__init__", broken)
+    monkeypatch.setattr(world, part, broken)
     with pytest.raises(RuntimeError, match="no shop today"):
-        demo.run(io.StringIO(), pauses=False)
+        demo.check(io.StringIO())
     assert set(threading.enumerate()) == threads
 
 
-@pytest.mark.parametrize("path", ["/", "/files/", "/files/design", "/elsewhere"])
-def test_the_shop_knows_its_addresses(path: str) -> None:
-    with open_world() as scene:
-        assert request("GET", scene.url + path, headers={}).status == 404
+def test_a_shop_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("no tables today")
+
+    threads = set(threading.enumerate())
+    monkeypatch.setattr("payfulfill.stores.AsyncSQLiteStore.migrate", broken)
+    with pytest.raises(RuntimeError, match="could not start"):
+        demo.check(io.StringIO())
+    assert set(threading.enumerate()) == threads
 
 
-# --- and it would tell if it did not ------------------------------------------------------------
+# --- It would tell if it did not hold ---------------------------------------------------------
 
 
 def nothing_granted(patch: pytest.MonkeyPatch) -> None:
-    def handle(self: object, body: bytes, signature: object) -> WebhookOutcome:
-        return WebhookOutcome(status_code=200, kind=OutcomeKind.DONE)
+    async def handle(self: object, body: bytes, signature: object) -> WebhookOutcome:
+        return WebhookOutcome(status_code=200, kind=OutcomeKind.IGNORED)
 
-    patch.setattr(WebhookHandler, "handle", handle)
+    patch.setattr(AsyncWebhookHandler, "handle", handle)
 
 
 def unsigned_events_taken(patch: pytest.MonkeyPatch) -> None:
@@ -137,41 +236,46 @@ def unsigned_events_taken(patch: pytest.MonkeyPatch) -> None:
 
 
 def any_click_a_payment(patch: pytest.MonkeyPatch) -> None:
-    create = PaymentService.create
+    create = AsyncPaymentService.create
 
-    def fresh(self: PaymentService, buyer: Any, ref: Any) -> Any:
-        for payment in self.history(buyer):
+    async def fresh(self: AsyncPaymentService, buyer: Any, ref: Any, **more: Any) -> Any:
+        for payment in await self.history(buyer):
             if payment.status == "pending":
-                self.cancel(payment.id, actor=buyer)
-        return create(self, buyer, ref)
+                await self.cancel(payment.id, actor=buyer)
+        return await create(self, buyer, ref, **more)
 
-    patch.setattr(PaymentService, "create", fresh)
+    patch.setattr(AsyncPaymentService, "create", fresh)
+
+
+def nothing_asked_of_stripe(patch: pytest.MonkeyPatch) -> None:
+    async def sync(self: AsyncPaymentService, payment_id: str, *, actor: Any) -> Any:
+        return await self.get(payment_id, actor=actor)
+
+    patch.setattr(AsyncPaymentService, "sync", sync)
 
 
 def files_for_everybody(patch: pytest.MonkeyPatch) -> None:
-    def send(self: shop.Shop, user_id: str, ref: Any) -> shop.Reply:
-        return shop.Reply(200, self.files[ref].read_bytes())
+    async def grant(*_: object, **__: object) -> AccessDecision:
+        return AccessDecision(allowed=True, code="owned", reason="Take it.")
 
-    patch.setattr(shop.Shop, "send_file", send)
+    patch.setattr("payfulfill.AsyncAccessService.check", grant)
+    patch.setattr("payfulfill.AsyncAccessService.download", grant)
 
 
 def files_for_nobody(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(shop.Shop, "send_file", lambda *_: shop.Reply(500, b"{}"))
+    async def refuse(*_: object, **__: object) -> None:
+        raise AccessDenied("revoked", "No.")
+
+    patch.setattr("payfulfill.AsyncAccessService.download", refuse)
 
 
-def a_damaged_file(patch: pytest.MonkeyPatch) -> None:
-    send = shop.Shop.send_file
+def another_file(patch: pytest.MonkeyPatch) -> None:
+    find = LocalFiles.find
 
-    def damaged(self: shop.Shop, user_id: str, ref: Any) -> shop.Reply:
-        reply = send(self, user_id, ref)
-        body = reply.body[:-1] if reply.status == 200 else reply.body
-        return shop.Reply(reply.status, body, reply.headers)
+    def other(self: LocalFiles, ref: Any, buyer: Any) -> Any:
+        return find(self, type(ref)("design", "ferry"), buyer)
 
-    patch.setattr(shop.Shop, "send_file", damaged)
-
-
-def a_bank_that_is_not_heard(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("payfulfill.demo.world.EVENTS", ("payment_intent.succeeded",))
+    patch.setattr(LocalFiles, "find", other)
 
 
 def downloads_not_counted(patch: pytest.MonkeyPatch) -> None:
@@ -182,22 +286,22 @@ def downloads_not_counted(patch: pytest.MonkeyPatch) -> None:
 
 
 def downloads_not_recorded(patch: pytest.MonkeyPatch) -> None:
-    def none(*_: object, **__: object) -> list[Download]:
+    async def none(*_: object, **__: object) -> list[Download]:
         return []
 
-    patch.setattr("payfulfill.AccessService.downloads", none)
+    patch.setattr("payfulfill.AsyncAccessService.downloads", none)
 
 
 @pytest.mark.parametrize(
     ("fault", "broken"),
     [
-        (nothing_granted, "the payment is paid"),
+        (nothing_granted, "Stripe's event was taken"),
         (unsigned_events_taken, "the forgery is refused"),
         (any_click_a_payment, "it is one payment"),
+        (nothing_asked_of_stripe, "his page asks, the shop asks Stripe: it is paid"),
         (files_for_everybody, "without money there is no access"),
-        (files_for_nobody, "now Bob may have it"),
-        (a_damaged_file, "it is the shop's file, byte for byte"),
-        (a_bank_that_is_not_heard, "the shop can tell her what the bank said"),
+        (files_for_nobody, "Bob has it"),
+        (another_file, "it is the shop's file, byte for byte"),
         (downloads_not_counted, "3 downloads pass, and no more"),
         (downloads_not_recorded, "the download is on record"),
     ],
@@ -223,7 +327,7 @@ def test_a_step_that_breaks_ends_the_story(
         raise LookupError("gone")
 
     threads = set(threading.enumerate())
-    monkeypatch.setattr(PaymentService, "create", broken)
+    monkeypatch.setattr("payfulfill.demo.story._buy", broken)
     assert cli.main(["demo", "--check"]) == 1
     printed = capsys.readouterr()
     assert "✗ this step could be played to its end\n        LookupError: gone\n" in printed.out
@@ -233,7 +337,7 @@ def test_a_step_that_breaks_ends_the_story(
     assert set(threading.enumerate()) == threads
 
 
-# --- how it looks -------------------------------------------------------------------------------
+# --- How it looks -----------------------------------------------------------------------------
 
 
 class Tty(io.StringIO):
@@ -251,7 +355,7 @@ def tty(monkeypatch: pytest.MonkeyPatch) -> Tty:
 
 
 def show(out: Tty) -> str:
-    shown = terminal.Terminal(out, pauses=False)
+    shown = terminal.Terminal(out)
     shown.title(1, "A title", "a reason")
     shown.line(Claim("so it is", 1, 1))
     shown.line(Claim("so it is not", 1, 2))
@@ -274,16 +378,9 @@ def test_no_colour_where_it_is_not_wanted(
 
 
 def test_long_texts_stay_within_the_width(tty: Tty) -> None:
-    shown = terminal.Terminal(tty, pauses=False)
+    shown = terminal.Terminal(tty)
     words = "many words " * 30
     for line in (Asked("shop", words), Answered(words), Claim(words, words, 1), Claim("", "", "")):
         shown.line(line)
     plain = tty.getvalue().replace("\033[31m", "").replace("\033[32m", "").replace("\033[0m", "")
     assert max(map(len, plain.splitlines())) <= terminal.WIDTH
-
-
-def test_it_waits_for_who_reads_along(tty: Tty, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr("payfulfill.demo.terminal.time.sleep", waits.append)
-    assert demo.run(tty, pauses=True)
-    assert 5 < sum(waits) < 30

@@ -1,5 +1,6 @@
-"""The story, step by step. Each step asks the shop, Stripe's stand-in and the library, shows what
-they answered, and claims what must be so; it knows nothing of how that looks."""
+"""The story, step by step. Each step asks the shop over HTTP, as its pages do, and Stripe's
+stand-in, shows what they answered, and claims what must be so; how that looks it doesn't know.
+"""
 
 from __future__ import annotations
 
@@ -7,165 +8,174 @@ import hashlib
 import json
 import time
 from collections.abc import Generator, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from payfulfill import Buyer, PayfulfillError, Payment, Product, WebhookOutcome
 from payfulfill.demo.lines import Answered, Asked, Claim, Line, Step
-from payfulfill.demo.shop import COURSE, POSTER, PRO, Reply
-from payfulfill.demo.world import World
-from payfulfill.sandbox import CardDeclined
+from payfulfill.demo.visitor import Visitor
+from payfulfill.demo.world import WEBHOOKS, World
+from payfulfill.sandbox import Disturbance
 from payfulfill.stripe.signature import sign
 
-ADA: Final = Buyer("ada")
-BOB: Final = Buyer("bob")
-CAROL: Final = Buyer("carol")
-ADMIN: Final = Buyer("grace", is_admin=True)
+if TYPE_CHECKING:
+    import httpx
+
+RIDGE: Final = "design/ridge"
+TIDE: Final = "design/tide"
+FROST: Final = "design/frost"
+FREE: Final = "design/moon"
+MONTH: Final = "plan/month"
 
 GOOD_CARD: Final = "4242 4242 4242 4242"
 EMPTY_CARD: Final = "4000 0000 0000 9995"  # Stripe's test card for insufficient funds
+
+Json = dict[str, Any]
 
 
 def double_click(world: World) -> Iterator[Line]:
     """Ada clicks twice."""
     clicks = []
     for _ in range(2):
-        yield Asked("shop", "payments.create(ada, poster)")
-        clicks.append(world.shop.payments.create(ADA, POSTER.ref))
-        yield Answered(_payment(clicks[-1].payment))
+        clicks.append((yield from _buy(world.ada, RIDGE)))
     first, second = clicks
-    created = [call for call in world.sandbox.calls if call.operation == "payment_intents.create"]
-    yield Claim("it is one payment", first.payment.id, second.payment.id)
+    yield Claim("it is one payment", first["paymentId"], second["paymentId"])
     # The secrets themselves are nothing to print, not even if the check fails.
-    secrets = {click.client_secret for click in clicks} - {None}
+    secrets = {click["clientSecret"] for click in clicks} - {None}
     yield Claim("both times her page got the same secret for Stripe's form", 1, len(secrets))
-    yield Claim("Stripe was asked to create one payment", 1, len(created))
+    yield Claim("Stripe was asked to create one payment", 1, _created(world))
 
 
 def not_yet(world: World) -> Iterator[Line]:
     """Ada has not paid."""
-    reply = yield from _download(world, ADA, POSTER)
-    yield Claim("without money there is no access", 403, reply.status)
+    reply = yield from _download(world.ada, RIDGE)
+    yield Claim("without money there is no access", (403, "payment_pending"), _refusal(reply))
 
 
 def declined(world: World) -> Iterator[Line]:
     """Ada's card is declined."""
-    payment, sent = _latest(world, ADA), len(world.sandbox.deliveries)
-    words = yield from _pay(world, ADA, payment, EMPTY_CARD)
+    sent = len(world.sandbox.deliveries)
+    payment = _latest(world.ada)
+    said = yield from _pay(world.ada, RIDGE, EMPTY_CARD)
     yield from _webhooks(world, sent)
-    yield Asked("shop", "payments.get(payment_id, actor=ada)")
-    payment = world.shop.payments.get(payment.id, actor=ADA)
-    yield Answered(f"{_payment(payment)}; last_error: {payment.last_error}")
-    yield Claim("the payment can still be paid", "pending", payment.status)
-    yield Claim("the shop can tell her what the bank said", words, payment.last_error)
+    payment = yield from _status(world.ada, payment["paymentId"])
+    yield Claim("the payment can still be paid", "pending", payment["status"])
+    yield Claim("the shop can tell her what the bank said", said, payment["lastError"])
 
 
 def paid(world: World) -> Iterator[Line]:
     """Ada pays."""
-    payment, sent = _latest(world, ADA), len(world.sandbox.deliveries)
-    yield from _pay(world, ADA, payment, GOOD_CARD)
+    sent = len(world.sandbox.deliveries)
+    payment = _latest(world.ada)
+    yield from _pay(world.ada, RIDGE, GOOD_CARD)
     yield from _webhooks(world, sent)
-    yield Asked("shop", "payments.get(payment_id, actor=ada)")
-    payment = world.shop.payments.get(payment.id, actor=ADA)
-    yield Answered(_payment(payment))
-    purchases = _purchases(world, ADA)
-    yield Asked("shop", "access.check(ada, poster)")
-    access = world.shop.access.check(ADA, POSTER.ref)
-    yield Answered(f"{'allowed' if access.allowed else 'refused'}: {access.reason}")
-    event = world.stored_event(world.event_of_success(payment.intent_id)["id"])
-    yield Claim("Stripe's signed event was taken", "done", event and event.status)
-    yield Claim("the payment is paid", "succeeded", payment.status)
-    yield Claim("there is one purchase, and it is the payment's", [payment.purchase_id], purchases)
-    yield Claim("Ada has access", (True, "owned"), (access.allowed, access.code))
+    payment = yield from _status(world.ada, payment["paymentId"])
+    purchases = _purchases(world.ada)
+    outcomes = {each.event_type: said.get("kind") for each, said in world.delivered(sent)}
+    yield Claim("Stripe's event was taken", "done", outcomes.get("payment_intent.succeeded"))
+    yield Claim("the payment is paid", "succeeded", payment["status"])
+    found = [(each["purchaseId"], each["usable"]) for each in purchases]
+    yield Claim("there is one purchase, and it is hers", [(payment["purchaseId"], True)], found)
 
 
 def downloaded(world: World) -> Iterator[Line]:
     """Ada downloads what she bought."""
-    reply = yield from _download(world, ADA, POSTER)
-    original = world.shop.files[POSTER.ref].read_bytes()
-    found = _sha256(reply.body)
+    reply = yield from _download(world.ada, RIDGE)
+    original = (world.folder / "goods" / f"{RIDGE}.zip").read_bytes()
+    found = _sha256(reply.content)
     yield Answered(f"SHA-256 of the file as it came: {found}")
-    recorded = [entry.product for entry in world.shop.access.downloads(ADA)]
     yield Claim("it is the shop's file, byte for byte", _sha256(original), found)
-    yield Claim("the download is on record", [POSTER.ref], recorded)
+    recorded = [_ref(each) for each in _downloads(world.ada)]
+    yield Claim("the download is on record", [RIDGE], recorded)
 
 
 def sent_again(world: World) -> Iterator[Line]:
     """Stripe sends its event a second time."""
-    before, sent = _purchases(world, ADA), len(world.sandbox.deliveries)
-    event = world.event_of_success(_latest(world, ADA).intent_id)
-    world.sandbox.resend(event["id"])
+    before, sent = _purchases(world.ada), len(world.sandbox.deliveries)
+    world.sandbox.resend(world.event_of(_intent(world, world.ada))["id"])
     yield from _webhooks(world, sent)
-    attempt, outcome = world.delivered(sent)[-1]
+    attempt, said = world.delivered(sent)[-1]
     yield Claim("it is answered 200, so that Stripe stops sending", 200, attempt.status)
-    yield Claim("it was recognised", "duplicate", outcome and outcome.kind)
-    yield Claim("there is still one purchase", (1, before), (len(before), _purchases(world, ADA)))
+    yield Claim("it was recognised", "duplicate", said.get("kind"))
+    yield Claim("nothing has changed", before, _purchases(world.ada))
 
 
 def forged(world: World) -> Iterator[Line]:
     """Bob opens a payment, and tells the shop himself that it was paid."""
-    yield Asked("shop", "payments.create(bob, poster)")
-    payment = world.shop.payments.create(BOB, POSTER.ref).payment
-    yield Answered(_payment(payment))
-    event = world.event_of_success(_latest(world, ADA).intent_id)
+    event = world.event_of(_intent(world, world.ada))
+    payment = yield from _buy(world.bob, RIDGE)
     event["id"] = "evt_made_up_by_bob"
-    event["data"]["object"]["id"] = payment.intent_id
-    event["data"]["object"]["metadata"]["payfulfill_payment"] = payment.id
+    event["data"]["object"]["id"] = payment["clientSecret"].partition("_secret_")[0]
+    event["data"]["object"]["metadata"]["payfulfill_payment"] = payment["paymentId"]
     body = json.dumps(event).encode()
-    yield Asked("Bob", f"POST /stripe  {event['type']}, signed with a guessed secret")
+    yield Asked("Bob", f"POST {WEBHOOKS}  {event['type']}, signed with a guessed secret")
     reply = world.post_event(body, sign(body, "whsec_guessed", int(time.time())))
-    yield Answered(f"HTTP {reply.status}  {_words(reply, 'outcome', 'reason')}")
-    payment = world.shop.payments.get(payment.id, actor=BOB)
-    yield Claim("the forgery is refused", 400, reply.status)
-    yield Claim("nothing of it is stored", None, world.stored_event(event["id"]))
-    yield Claim("Bob's payment is as unpaid as before", "pending", payment.status)
+    yield Answered(f"HTTP {reply.status_code}  {reply.json().get('reason')}")
+    yield Claim("the forgery is refused", 400, reply.status_code)
+    payment = yield from _status(world.bob, payment["paymentId"])
+    yield Claim("Bob's payment is as unpaid as before", "pending", payment["status"])
 
 
 def turned_away(world: World) -> Iterator[Line]:
-    """Bob asks for files that are not his."""
-    for product, code, claim in (
-        (POSTER, "payment_pending", "he is turned away: the poster is not paid for"),
-        (COURSE, "not_owned", "he is turned away: the course he never bought"),
-    ):
-        reply = yield from _download(world, BOB, product)
-        told = json.loads(reply.body).get("code") if reply.status != 200 else None
-        yield Claim(claim, (403, code), (reply.status, told))
+    """Bob asks for what is Ada's."""
+    reply = yield from _download(world.bob, RIDGE)
+    yield Claim(
+        "he is turned away: the poster is not paid for", (403, "payment_pending"), _refusal(reply)
+    )
+    path = f"/api/payments/status/{_latest(world.ada)['paymentId']}"
+    yield Asked("Bob", f"GET {path}")
+    reply = world.bob.get(path)
+    yield Answered(_words(reply))
+    yield Claim(
+        "he is turned away: her payment is not his to see", (403, "forbidden"), _refusal(reply)
+    )
+    yield Claim("nothing of hers is in his library", [], _purchases(world.bob))
+
+
+def lost_webhook(world: World) -> Iterator[Line]:
+    """Bob pays, and Stripe's webhooks get lost."""
+    for event in ("payment_intent.succeeded", "charge.succeeded"):
+        world.sandbox.disturb_next(Disturbance.DROP, event)
+    sent = len(world.sandbox.deliveries)
+    payment = yield from _buy(world.bob, TIDE)
+    yield from _pay(world.bob, TIDE, GOOD_CARD)
+    yield from _webhooks(world, sent)
+    yield Answered("nothing more arrives: the news is lost")
+    payment = yield from _status(world.bob, payment["paymentId"])
+    purchases = _purchases(world.bob)
+    yield Claim("his page asks, the shop asks Stripe: it is paid", "succeeded", payment["status"])
+    yield Claim("the poster is his", [TIDE], [_ref(each) for each in purchases if each["usable"]])
+    sent = len(world.sandbox.deliveries)
+    world.sandbox.resend(world.event_of(_intent(world, world.bob))["id"])
+    yield from _webhooks(world, sent)
+    yield Claim("the webhook, late, is taken", [200], _statuses(world, sent))
+    yield Claim("nothing is bought twice", purchases, _purchases(world.bob))
 
 
 def used_up(world: World) -> Iterator[Line]:
-    """Carol's plan covers designs, and three downloads."""
+    """Ada's pass opens every poster, three times."""
     sent = len(world.sandbox.deliveries)
-    yield Asked("shop", "payments.create(carol, pro_plan)")
-    payment = world.shop.payments.create(CAROL, PRO.ref).payment
-    yield Answered(_payment(payment))
-    yield from _pay(world, CAROL, payment, GOOD_CARD)
+    yield from _buy(world.ada, MONTH)
+    yield from _pay(world.ada, MONTH, GOOD_CARD)
     yield from _webhooks(world, sent)
-    limit = PRO.terms.download_limit or 0
-    replies = []
+    limit = next(each["downloadLimit"] for each in _products(world) if _named(each) == MONTH)
+    replies, left = [], []
     for _ in range(limit + 1):
-        replies.append((yield from _download(world, CAROL, POSTER)))
-    left = [reply.headers.get("Downloads-Left") for reply in replies[:-1]]
-    statuses = [reply.status for reply in replies]
-    recorded = world.shop.access.downloads(CAROL)
+        replies.append((yield from _download(world.ada, FROST)))
+        mine = _purchases(world.ada)
+        left += [each["downloadsRemaining"] for each in mine if _ref(each) == MONTH]
+    statuses = [reply.status_code for reply in replies]
     yield Claim(f"{limit} downloads pass, and no more", [200] * limit + [403], statuses)
-    yield Claim("each was told how many are left", [str(n) for n in range(limit)][::-1], left)
-    yield Claim("what passed is on record", limit, len(recorded))
+    yield Claim("her library counts down", [*reversed(range(limit)), 0], left)
+    ends = "until" in replies[-1].json().get("detail", "") if statuses[-1] == 403 else None
+    yield Claim("she is told until when", expected=True, found=ends)
 
 
-def granted(world: World) -> Iterator[Line]:
-    """The course is given to Bob."""
+def free(world: World) -> Iterator[Line]:
+    """The postcard is free."""
     calls = len(world.sandbox.calls)
-    for actor in (BOB, ADMIN):
-        yield Asked("shop", f'payments.grant(bob, course, actor={actor.id}, reason="prize draw")')
-        try:
-            gift = world.shop.payments.grant(BOB, COURSE.ref, actor=actor, reason="prize draw")
-        except PayfulfillError as error:
-            yield Answered(f"{type(error).__name__}: {error.message}")
-            yield Claim("only an admin may", ("forbidden", BOB), (error.code, actor))
-        else:
-            yield Answered(f"{_payment(gift)}, {gift.origin} by {gift.granted_by}")
-            yield Claim("it is on record who gave it", ADMIN.id, gift.granted_by)
-    reply = yield from _download(world, BOB, COURSE)
-    yield Claim("now Bob may have it", 200, reply.status)
+    payment = yield from _buy(world.bob, FREE)
+    yield Claim("there is nothing to pay", (None, "succeeded"), _secret_and_status(payment))
+    reply = yield from _download(world.bob, FREE)
+    yield Claim("Bob has it", 200, reply.status_code)
     yield Claim("Stripe was not asked for anything", calls, len(world.sandbox.calls))
 
 
@@ -193,73 +203,141 @@ STORY: Final = (
         "The shop's webhook address is public: anyone can post to it.",
         forged,
     ),
-    Step("Bob asks for files all the same", "A refusal has a code and a reason.", turned_away),
+    Step("Bob asks for what is Ada's", "A refusal has a code and a reason.", turned_away),
     Step(
-        "Carol buys the Pro plan, and uses it up",
-        "The plan opens every design for a month, and allows three downloads.",
+        "Bob pays, and the webhooks get lost",
+        "Whoever waits for a payment makes the shop ask Stripe itself.",
+        lost_webhook,
+    ),
+    Step(
+        "Ada buys the monthly pass, and uses it up",
+        "The pass opens every poster for a month, and allows three downloads.",
         used_up,
     ),
-    Step("An admin gives Bob the course", "Access without money, with a name to it.", granted),
+    Step("Bob takes the free postcard", "What costs nothing needs no payment form.", free),
 )
 
 
 # --- what the steps have in common -----------------------------------------------------------
 
 
-def _pay(world: World, buyer: Buyer, payment: Payment, card: str) -> Generator[Line, None, str]:
-    """A buyer pays in the browser; returns what Stripe says to it."""
-    yield Asked(buyer.id.title(), f"pays on the shop's page with card {card}")
-    try:
-        said = str(world.sandbox.pay(payment.intent_id or "", card)["status"])
-    except CardDeclined as refusal:
-        said = refusal.message
+def _buy(visitor: Visitor, ref: str) -> Generator[Line, None, Json]:
+    """The payment page opens; returns what it needs."""
+    product_type, _, product_id = ref.partition("/")
+    yield Asked(visitor.name.title(), f"POST /api/payments/create  {ref}")
+    reply = visitor.post(
+        "/api/payments/create", {"productType": product_type, "productId": product_id}
+    )
+    payment: Json = reply.raise_for_status().json()
+    told = f"{payment['paymentId']}  {payment['amountText']}  {payment['status']}"
+    yield Answered(f"HTTP {reply.status_code}  {told}")
+    return payment
+
+
+def _pay(visitor: Visitor, ref: str, card: str) -> Generator[Line, None, str]:
+    """The payment page sends a card to Stripe; returns what Stripe says to it."""
+    product_type, _, product_id = ref.partition("/")
+    opened: Json = (
+        visitor.post("/api/payments/create", {"productType": product_type, "productId": product_id})
+        .raise_for_status()
+        .json()
+    )
+    yield Asked(visitor.name.title(), f"pays on the shop's page with card {card}")
+    answer = visitor.confirm(opened["clientSecret"], opened["publishableKey"], card)
+    said = str(answer["error"]["message"] if "error" in answer else answer["status"])
     yield Answered(said)
     return said
 
 
 def _webhooks(world: World, since: int) -> Iterator[Line]:
     """What Stripe sent to the shop after the first `since` deliveries, and got for it."""
-    for attempt, outcome in world.delivered(since):
+    for attempt, said in world.delivered(since):
         yield Asked("Stripe", f"sends {attempt.event_type} {attempt.event_id}")
-        made = f"  {_made(outcome)}" if outcome else ""
-        yield Answered(f"HTTP {attempt.status}{made}" if attempt.status else str(attempt.error))
+        kind = said.get("kind", "")
+        yield Answered(f"HTTP {attempt.status}  {kind}" if attempt.status else str(attempt.error))
 
 
-def _download(world: World, buyer: Buyer, product: Product) -> Generator[Line, None, Reply]:
-    """A buyer's browser asks the shop for a product's file; returns the answer."""
-    yield Asked(buyer.id.title(), f"GET /files/{product.ref}")
-    reply = world.get_file(buyer.id, product.ref)
-    if reply.status == 200:
-        size, left = len(reply.body), reply.headers.get("Downloads-Left")
-        yield Answered(f"HTTP 200  {size:,} bytes; downloads left: {left}")
-    else:
-        yield Answered(f"HTTP {reply.status}  {_words(reply, 'code', 'message')}")
+def _statuses(world: World, since: int) -> list[int | None]:
+    return [attempt.status for attempt, _ in world.delivered(since)]
+
+
+def _status(visitor: Visitor, payment_id: str) -> Generator[Line, None, Json]:
+    """The page after paying asks how it stands."""
+    yield Asked(visitor.name.title(), f"GET /api/payments/status/{payment_id}")
+    payment: Json = visitor.get(f"/api/payments/status/{payment_id}").raise_for_status().json()
+    error = f"; last error: {payment['lastError']}" if payment["lastError"] else ""
+    yield Answered(f"{payment['status']}{error}")
+    return payment
+
+
+def _download(visitor: Visitor, ref: str) -> Generator[Line, None, httpx.Response]:
+    """Somebody's browser asks the shop for a product's file; returns the answer."""
+    yield Asked(visitor.name.title(), f"GET /api/downloads/{ref}")
+    reply = visitor.get(f"/api/downloads/{ref}")
+    ok = reply.status_code == 200
+    yield Answered(f"HTTP 200  {len(reply.content):,} bytes" if ok else _words(reply))
     return reply
 
 
-def _made(outcome: WebhookOutcome) -> str:
-    return f"{outcome.kind}{f', purchase {outcome.purchase_id}' if outcome.purchase_id else ''}"
+def _words(reply: httpx.Response) -> str:
+    if reply.is_success:
+        return f"HTTP {reply.status_code}"
+    problem = reply.json()
+    return f"HTTP {reply.status_code}  {problem.get('code')}: {problem.get('detail')}"
 
 
-def _latest(world: World, buyer: Buyer) -> Payment:
-    return world.shop.payments.history(buyer, limit=1)[0]
+def _refusal(reply: httpx.Response) -> tuple[int, str | None]:
+    return reply.status_code, None if reply.is_success else reply.json().get("code")
 
 
-def _purchases(world: World, buyer: Buyer) -> list[str]:
-    return [entry.purchase.id for entry in world.shop.access.library(buyer)]
+def _created(world: World) -> int:
+    return sum(call.operation == "payment_intents.create" for call in world.sandbox.calls)
 
 
-def _payment(payment: Payment) -> str:
-    return _join(payment.id, f"{payment.amount}", payment.status)
+def _intent(world: World, visitor: Visitor) -> str:
+    """The payment intent of somebody's latest payment."""
+    payment_id = _latest(visitor)["paymentId"]
+    intents = world.sandbox.objects("payment_intent")
+    return next(
+        str(each["id"])
+        for each in intents
+        if each["metadata"].get("payfulfill_payment") == payment_id
+    )
 
 
-def _words(reply: Reply, *names: str) -> str:
-    content = json.loads(reply.body or b"{}")
-    return ": ".join(str(content[name]) for name in names if content.get(name))
+def _latest(visitor: Visitor) -> Json:
+    return _listed(visitor, "/api/payments/my-payments?limit=1", "payments")[0]
 
 
-def _join(*words: str | None) -> str:
-    return "  ".join(word for word in words if word)
+def _purchases(visitor: Visitor) -> list[Json]:
+    return _listed(visitor, "/api/purchases/mine", "purchases")
+
+
+def _downloads(visitor: Visitor) -> list[Json]:
+    return _listed(visitor, "/api/downloads/my-downloads", "downloads")
+
+
+def _products(world: World) -> list[Json]:
+    found: list[Json] = world.ada.get("/shop/products").raise_for_status().json()
+    return found
+
+
+def _listed(visitor: Visitor, path: str, name: str) -> list[Json]:
+    found: list[Json] = visitor.get(path).raise_for_status().json()[name]
+    return found
+
+
+def _ref(thing: Json) -> str:
+    return f"{thing['productType']}/{thing['productId']}"
+
+
+def _named(product: Json) -> str:
+    return f"{product['type']}/{product['id']}"
+
+
+def _secret_and_status(payment: Json) -> tuple[str | None, str]:
+    secret = payment["clientSecret"]
+    return "a secret" if secret else None, payment["status"]
 
 
 def _sha256(content: bytes) -> str:

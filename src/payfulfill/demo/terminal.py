@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import textwrap
-import time
 from typing import Final, TextIO
 
 from payfulfill.demo.lines import Answered, Asked, Claim, Line
@@ -12,8 +11,6 @@ from payfulfill.demo.lines import Answered, Asked, Claim, Line
 WIDTH: Final = 80
 _MARGIN: Final = "    "
 _COLUMN: Final = 8  # for who asks
-_SECONDS: Final = {Asked: 0.2, Answered: 0.15, Claim: 0.1}
-_BETWEEN_STEPS: Final = 0.5
 
 _COLOURS: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32"}  # ECMA-48, section 8.3.117
 _MARKS: Final = {"yes": ("✓", "ok"), "no": ("✗", "NOT SO:"), "answer": ("→", "->")}
@@ -22,15 +19,13 @@ _MARKS: Final = {"yes": ("✓", "ok"), "no": ("✗", "NOT SO:"), "answer": ("→
 class Terminal:
     """Prints what a step says."""
 
-    def __init__(self, out: TextIO, *, pauses: bool) -> None:
+    def __init__(self, out: TextIO) -> None:
         """Looks at what `out` can show.
 
         Args:
             out: Where to print.
-            pauses: Whether to wait a little after each line, for somebody who reads along.
         """
         self._out = out
-        self._pauses = pauses
         self._coloured = (
             out.isatty()
             and not os.environ.get("NO_COLOR")  # https://no-color.org
@@ -51,7 +46,6 @@ class Terminal:
 
     def title(self, number: int, title: str, why: str) -> None:
         """The head of a step."""
-        self._wait(_BETWEEN_STEPS)
         self.text()
         self._print(title, f"{number:>2}  ", _MARGIN, "bold")
         self._print(why, _MARGIN, _MARGIN, "dim")
@@ -70,7 +64,6 @@ class Terminal:
                 self._marked("no", text, "red")
                 self._print(f"expected {_shown(expected)}", _MARGIN * 2, _MARGIN * 3)
                 self._print(f"found    {_shown(found)}", _MARGIN * 2, _MARGIN * 3)
-        self._wait(_SECONDS[type(line)])
 
     def broke(self, error: Exception) -> None:
         """A step could not be played to its end."""
@@ -96,10 +89,6 @@ class Terminal:
     def _write(self, lines: list[str]) -> None:
         self._out.writelines(f"{line}\n" for line in lines)
         self._out.flush()
-
-    def _wait(self, seconds: float) -> None:
-        if self._pauses:
-            time.sleep(seconds)
 
 
 def _wrapped(text: str, lead: str, indent: str) -> list[str]:

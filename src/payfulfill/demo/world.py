@@ -1,22 +1,26 @@
-"""Where the story takes place: the sandbox, the shop, and the wires between them."""
+"""Where it takes place: the sandbox, the shop, its visitors, and the wires between them."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from payfulfill import ProductRef, WebhookOutcome
-from payfulfill.demo.server import FILES, WEBHOOKS, ShopServer, request
-from payfulfill.demo.shop import EVENTS, Reply, Shop
-from payfulfill.models import StoredEvent
-from payfulfill.ports import UnitOfWork
+import httpx
+
+from payfulfill.demo.example import create_app
+from payfulfill.demo.server import listen, serving, url_of
+from payfulfill.demo.visitor import Visitor
 from payfulfill.sandbox import Attempt, Sandbox
-from payfulfill.stripe import StripeGateway
+from payfulfill.webhooks import EVENT_TYPES
+
+WEBHOOKS: Final = "/api/payments/webhook"
+STRIPE_JS: Final = "/v3/stripe.js"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +29,30 @@ class World:
 
     Attributes:
         sandbox: Stands in for Stripe.
-        shop: The host's app.
         url: Where the shop listens.
+        folder: The shop's database and its files.
+        ada: Somebody who is signed in, and
+        bob: somebody else.
     """
 
     sandbox: Sandbox
-    shop: Shop
     url: str
+    folder: Path
+    ada: Visitor
+    bob: Visitor
 
-    def get_file(self, user_id: str, ref: ProductRef) -> Reply:
-        """A buyer's browser asks the shop for a file."""
-        return request("GET", f"{self.url}{FILES}{ref.type}/{ref.id}", headers={"User": user_id})
+    def post_event(self, body: bytes, signature: str) -> httpx.Response:
+        """What the shop answers when anybody at all posts an event to it."""
+        headers = {"Stripe-Signature": signature, "Content-Type": "application/json"}
+        return httpx.post(self.url + WEBHOOKS, content=body, headers=headers, trust_env=False)
 
-    def post_event(self, body: bytes, signature: str) -> Reply:
-        """Anybody at all posts an event to the shop."""
-        headers = {"Stripe-Signature": signature}
-        return request("POST", self.url + WEBHOOKS, headers=headers, body=body)
-
-    def delivered(self, since: int = 0) -> list[tuple[Attempt, WebhookOutcome | None]]:
-        """What Stripe has sent to the shop, after the first `since` deliveries: what Stripe says
-        of each, and what the shop made of it."""
+    def delivered(self, since: int) -> list[tuple[Attempt, dict[str, Any]]]:
+        """What Stripe has sent to the shop after the first `since` deliveries, and what the shop
+        said to it."""
         self.sandbox.flush()
-        made = {outcome.event_id: outcome for outcome in self.shop.outcomes}
-        return [
-            (attempt, made.get(attempt.event_id)) for attempt in self.sandbox.deliveries[since:]
-        ]
+        return [(each, _json(each.answer)) for each in self.sandbox.deliveries[since:]]
 
-    def event_of_success(self, intent_id: str | None) -> dict[str, Any]:
+    def event_of(self, intent_id: str) -> dict[str, Any]:
         """Stripe's event that says that an intent was paid."""
         return next(
             event
@@ -60,32 +61,71 @@ class World:
             and event["data"]["object"]["id"] == intent_id
         )
 
-    def stored_event(self, event_id: str) -> StoredEvent | None:
-        """What the shop's database holds of an event."""
-
-        async def look(uow: UnitOfWork) -> StoredEvent | None:
-            return await uow.events.lock("", event_id)
-
-        return self.shop.store.run(look, read_only=True)
-
 
 @contextmanager
-def open_world() -> Iterator[World]:
-    """Opens a sandbox and a shop that knows it. In the end nothing of them is left."""
+def open_world(
+    *, ports: Iterable[int] = (0,), sandbox_ports: Iterable[int] = (0,), data: Path | None = None
+) -> Iterator[World]:
+    """Opens a sandbox, and a shop that knows it. In the end nothing of them is left but `data`.
+
+    Args:
+        ports: Where the shop may listen: the first that is free; 0 is any.
+        sandbox_ports: The same of the sandbox.
+        data: The folder for the shop's database and its files; None for one that goes again.
+
+    Raises:
+        OSError: no port is free, or the folder can't be had.
+        RuntimeError: the shop could not start.
+    """
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="payfulfill-demo-")))
+        folder = data or _temporary(stack)
         stack.enter_context(_no_proxy())
-        sandbox = stack.enter_context(Sandbox())
-        server = ShopServer()
-        stack.callback(server.server_close)
-        endpoint = sandbox.add_endpoint(server.url + WEBHOOKS, events=EVENTS)
-        gateway = StripeGateway(sandbox.api_key, api_base=sandbox.url)
-        shop = Shop(folder, gateway, endpoint.secret)
-        stack.callback(shop.close)
-        server.start(shop)
-        stack.callback(server.stop)
+        listener = stack.enter_context(listen(ports))
+        url = url_of(listener)
+        sandbox = _started(sandbox_ports)
+        stack.callback(sandbox.stop)
+        endpoint = sandbox.add_endpoint(url + WEBHOOKS, events=EVENT_TYPES)
+        app = create_app(
+            {
+                "STRIPE_API_KEY": sandbox.api_key,
+                "STRIPE_API_BASE": sandbox.url,
+                "STRIPE_PUBLISHABLE_KEY": sandbox.publishable_key,
+                "STRIPE_WEBHOOK_SECRET": endpoint.secret,
+                "STRIPE_JS": sandbox.url + STRIPE_JS,
+                "SHOP_DATA": str(folder),
+            }
+        )
+        stack.enter_context(serving(app, listener))
         stack.callback(sandbox.stop)  # first of all, lest it call a shop that is closed
-        yield World(sandbox, shop, server.url)
+        ada, bob = (Visitor(name, url, sandbox.url) for name in ("ada", "bob"))
+        stack.callback(ada.close)
+        stack.callback(bob.close)
+        yield World(sandbox, url, folder, ada, bob)
+
+
+def _temporary(stack: ExitStack) -> Path:
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="payfulfill-demo-")))
+
+
+def _started(ports: Iterable[int]) -> Sandbox:
+    taken: OSError | None = None
+    for port in ports:
+        sandbox = Sandbox(port=port)
+        try:
+            sandbox.start()
+        except OSError as error:
+            taken = error
+        else:
+            return sandbox
+    raise taken or OSError("no port was named")
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @contextmanager

@@ -1,0 +1,34 @@
+import { call, el, tell } from "./page.js";
+
+const message = document.getElementById("message");
+
+/** Where to go then: to a page of this shop, whatever the address says. */
+function next() {
+  const wanted = new URLSearchParams(location.search).get("next") ?? "/";
+  const url = new URL(wanted, location.origin);
+  return url.origin === location.origin ? url.href : "/";
+}
+
+function choice({ id, name }) {
+  const initials = name.split(" ").map((word) => word[0]).join("");
+  const face = el("span", { className: "face", ariaHidden: "true" }, initials);
+  const button = el("button", { type: "button" }, face, `Sign in as ${name}`);
+  button.addEventListener("click", () => signIn(id));
+  return el("li", {}, button);
+}
+
+async function signIn(id) {
+  try {
+    await call("/shop/sign-in", { person: id });
+    location.replace(next());
+  } catch (problem) {
+    tell(message, problem.message);
+  }
+}
+
+try {
+  const { people } = await call("/shop/me");
+  document.getElementById("people").append(...people.map(choice));
+} catch (problem) {
+  tell(message, problem.message);
+}

@@ -1,0 +1,74 @@
+"""The explanation: its example runs, and what it says of today is so today."""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+
+import pytest
+from tests.docs.pages import ROOT, Page, codes, type_in
+
+import payfulfill.stores
+from payfulfill import facts
+from payfulfill.stores.schema import SCHEMA
+from payfulfill.stripe.events import HANDLED
+
+WHY = Page("why.md")
+
+
+def test_the_example_runs() -> None:
+    (example,) = WHY.blocks("python")
+    results = type_in(example, {})["results"]
+    assert len(results) == 120
+    assert "in each of the 120 orders" in WHY.text
+
+
+def test_the_order_of_a_status() -> None:
+    ((_, join),) = [row for row in _rows("fact") if row[0] == "status of an intent"]
+    status = facts.TABLE["intent"]["status"]
+    steps = codes(join)
+    for (at, first), (other, second) in itertools.product(enumerate(steps), repeat=2):
+        assert status(first, second) == steps[max(at, other)]
+
+
+def test_what_is_not_yet_is_not_yet() -> None:
+    """Whoever adds one of these mends the table."""
+    today = {row[0]: row[1] for row in _rows("")}
+    assert today["refunds and disputes"].startswith("**not yet")
+    assert not [event for event in HANDLED if "refund" in event or "dispute" in event]
+    assert today["subscriptions that renew themselves (Stripe Billing)"] == "not yet"
+    assert not [event for event in HANDLED if "invoice" in event or "subscription" in event]
+    assert today["Stripe Checkout, the hosted page"].startswith("not yet")
+    assert not [event for event in HANDLED if "checkout" in event]
+    assert today["PostgreSQL, MongoDB, Django"] == "not yet"
+    kinds = {name.removeprefix("Async") for name in payfulfill.stores.__all__}
+    assert kinds == {"MemoryStore", "SQLiteStore"}
+    assert not (ROOT / "src" / "payfulfill" / "web" / "django.py").exists()
+    assert not list((ROOT / "src" / "payfulfill").glob("reconcile*"))
+
+
+@pytest.mark.parametrize("name", ["stripe", "pydantic"])
+def test_what_it_depends_on(name: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert any(each.startswith(name) for each in project["dependencies"])
+
+
+def test_how_many_tables_it_adds() -> None:
+    made = [each for version in SCHEMA for each in version if each.startswith("CREATE TABLE")]
+    numbers = {8: "eight", 9: "nine", 10: "ten", 11: "eleven"}
+    assert f"its own tables: {numbers[len(made)]} in one SQLite file" in WHY.text
+
+
+def test_it_is_read_in_five_minutes() -> None:
+    assert len(WHY.text.split()) < 1400
+
+
+def test_links() -> None:
+    WHY.check_links()
+
+
+def _rows(first: str) -> list[list[str]]:
+    """The table whose head begins with that word."""
+    head = f"| {first} |" if first else "| |"
+    lines = WHY.text[WHY.text.index(f"\n{head}") + 1 :].partition("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]

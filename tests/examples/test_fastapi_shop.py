@@ -1,0 +1,225 @@
+"""The shop on FastAPI, over HTTP. What its pages do with it, tests/browser/test_shop.py shows."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
+
+import httpx
+import pytest
+from examples.fastapi_shop import app as shop
+from examples.fastapi_shop.catalog import ITEMS
+from examples.fastapi_shop.settings import Settings
+
+from payfulfill.demo.server import listen, serving, url_of
+from payfulfill.errors import ConfigurationError, StoreUnavailable
+from payfulfill.sandbox import Disturbance, Sandbox
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+GOOD = "4242 4242 4242 4242"
+SECRET = "whsec_made_up"
+PAGES = Path(shop.PAGES)
+
+
+@pytest.fixture
+def environment(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+    return {
+        "STRIPE_API_KEY": sandbox.api_key,
+        "STRIPE_API_BASE": sandbox.url,
+        "STRIPE_PUBLISHABLE_KEY": sandbox.publishable_key,
+        "STRIPE_WEBHOOK_SECRET": SECRET,
+        "STRIPE_JS": f"{sandbox.url}/v3/stripe.js",
+        "SHOP_DATA": str(tmp_path),
+    }
+
+
+@pytest.fixture
+def app(environment: dict[str, str]) -> FastAPI:
+    return shop.create_app(environment)
+
+
+@pytest.fixture
+def http(app: FastAPI, sandbox: Sandbox) -> Iterator[httpx.Client]:
+    """A browser, and a shop that is served."""
+    with listen([0]) as listener:
+        url = url_of(listener)
+        sandbox.add_endpoint(f"{url}/api/payments/webhook", secret=SECRET)
+        with serving(app, listener), httpx.Client(base_url=url, trust_env=False) as http:
+            yield http
+            sandbox.stop()
+
+
+@pytest.fixture
+def ada(http: httpx.Client) -> httpx.Client:
+    assert http.post("/shop/sign-in", json={"person": "ada"}).status_code == 200
+    return http
+
+
+def create(http: httpx.Client, ref: str) -> dict[str, Any]:
+    kind, _, id = ref.partition("/")
+    answer = http.post("/api/payments/create", json={"productType": kind, "productId": id})
+    payment: dict[str, Any] = answer.raise_for_status().json()
+    return payment
+
+
+def buy(http: httpx.Client, sandbox: Sandbox, ref: str) -> None:
+    payment = create(http, ref)
+    sandbox.pay(payment["clientSecret"].partition("_secret_")[0], GOOD)
+    sandbox.flush()
+
+
+# --- The journey ------------------------------------------------------------------------------
+
+
+def test_buying_and_downloading(ada: httpx.Client, sandbox: Sandbox) -> None:
+    assert ada.get("/api/downloads/design/ridge").status_code == 403
+    buy(ada, sandbox, "design/ridge")
+    answer = ada.get("/api/downloads/design/ridge")
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        names = ["ridge-A4.svg", "ridge-A3.svg", "ridge-A2.svg", "LICENCE.txt"]
+        assert archive.namelist() == names
+        assert b'width="210mm" height="280mm"' in archive.read("ridge-A4.svg")
+
+
+def test_a_pass_opens_designs_and_nothing_else(ada: httpx.Client, sandbox: Sandbox) -> None:
+    buy(ada, sandbox, "plan/month")
+    statuses = [ada.get(f"/api/downloads/design/{id}").status_code for id in ("ridge", "tide")]
+    assert statuses == [200, 200]
+    assert ada.get("/api/downloads/course/screenprint").status_code == 403
+
+
+def test_every_product_can_be_bought_and_has_its_file(ada: httpx.Client, sandbox: Sandbox) -> None:
+    for item in ITEMS:
+        ref = item.product.ref
+        payment = create(ada, str(ref))
+        if payment["clientSecret"] is not None:
+            sandbox.pay(payment["clientSecret"].partition("_secret_")[0], GOOD)
+            sandbox.flush()
+        if ref.type != "plan":
+            assert ada.get(f"/api/downloads/{ref}").status_code == 200
+
+
+def test_what_a_webhook_could_not_finish_is_taken_up_again(
+    environment: dict[str, str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = 0
+
+    async def process(self: object) -> list[object]:
+        nonlocal times
+        times += 1
+        if times == 1:
+            raise StoreUnavailable("busy")
+        return []
+
+    monkeypatch.setattr(shop, "RETRY_EVERY", 0.0)
+    monkeypatch.setattr("payfulfill.AsyncWebhookHandler.process_pending", process)
+    app = shop.create_app(environment)
+
+    async def live() -> None:
+        async with app.router.lifespan_context(app):
+            while times < 2:
+                await asyncio.sleep(0)
+
+    asyncio.run(live())
+
+
+def test_an_early_question_finds_what_webhooks_lost(ada: httpx.Client, sandbox: Sandbox) -> None:
+    for event in ("payment_intent.succeeded", "charge.succeeded"):
+        sandbox.disturb_next(Disturbance.DROP, event)
+    payment = create(ada, "design/tide")
+    sandbox.pay(payment["clientSecret"].partition("_secret_")[0], GOOD)
+    sandbox.flush()
+    assert ada.get("/api/purchases/mine").json()["purchases"] == []
+    assert ada.get(f"/api/payments/status/{payment['paymentId']}").json()["purchaseId"]
+
+
+# --- Signing in -------------------------------------------------------------------------------
+
+
+def test_signing_in_and_out(http: httpx.Client) -> None:
+    assert http.get("/shop/me").json()["person"] is None
+    assert http.get("/api/purchases/mine").status_code == 401
+    answer = http.post("/shop/sign-in", json={"person": "bob"})
+    assert answer.json()["person"] == {"id": "bob", "name": "Bob Tanaka"}
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert http.get("/api/purchases/mine").status_code == 200
+    assert http.post("/shop/sign-out", json={}).json()["person"] is None
+    assert http.get("/api/purchases/mine").status_code == 401
+
+
+def test_nobody_else_can_sign_in(http: httpx.Client) -> None:
+    assert http.post("/shop/sign-in", json={"person": "eve"}).status_code == 404
+    assert http.post("/shop/sign-in", data={"person": "ada"}).status_code == 422  # a form
+
+
+def test_a_made_up_cookie_signs_nobody_in(http: httpx.Client) -> None:
+    http.cookies.set("shop_session", "eyJwZXJzb24iOiAiYWRhIn0=.made.up")
+    assert http.get("/shop/me").json()["person"] is None
+
+
+# --- Products and pages -----------------------------------------------------------------------
+
+
+def test_products(http: httpx.Client) -> None:
+    products = http.get("/shop/products").json()
+    assert [each["id"] for each in products] == [each.product.ref.id for each in ITEMS]
+    ridge, month = products[0], next(each for each in products if each["type"] == "plan")
+    assert (ridge["price"], ridge["basePrice"]) == ("39.99 USD", "49.99 USD")
+    assert (month["covers"], month["downloadLimit"]) == (["design"], 3)
+    for each in products:
+        assert http.get(f"/static/art/{each['id']}.svg").status_code == 200
+
+
+def test_pages_and_what_they_refer_to(http: httpx.Client, sandbox: Sandbox) -> None:
+    for path in ("/", "/sign-in", "/pay/design/ridge", "/thanks", "/library"):
+        answer = http.get(path)
+        assert answer.status_code == 200
+        for address in re.findall(r'(?:src|href)="([^"#]+)"', answer.text):
+            if address != f"{sandbox.url}/v3/stripe.js":
+                assert http.get(address).status_code == 200, address
+    for script in (PAGES / "static").glob("*.js"):
+        for address in re.findall(r'from "\./(.+)"', script.read_text("utf-8")):
+            assert (script.parent / address).exists()
+
+
+def test_the_payment_page_has_the_one_script_that_settings_name(http: httpx.Client) -> None:
+    page = http.get("/pay/design/ridge").text
+    assert "$" not in page
+    assert len(re.findall(r"<script (?!type)", page)) == 1
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    for file in PAGES.rglob("*"):
+        if file.is_file():
+            text = re.sub(r'xmlns(:\w+)?="[^"]+"|^ *//.*$', "", file.read_text("utf-8"), flags=re.M)
+            assert "://" not in text, file
+
+
+# --- Settings ---------------------------------------------------------------------------------
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="STRIPE_API_KEY, STRIPE_PUBLISHABLE_KEY"):
+        Settings.read({"STRIPE_WEBHOOK_SECRET": SECRET})
+
+
+def test_without_other_addresses_it_is_stripe() -> None:
+    keys = {
+        "STRIPE_API_KEY": "sk_test_1",
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_1",
+        "STRIPE_WEBHOOK_SECRET": SECRET,
+    }
+    settings = Settings.read(keys)
+    assert settings.api_base is None
+    assert settings.stripe_js.startswith("https://js.stripe.com/")
+    assert "sk_test_1" not in repr(settings)
+    assert SECRET not in repr(settings)

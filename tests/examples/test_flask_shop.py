@@ -1,0 +1,126 @@
+"""The shop in one file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from examples.flask_shop import app as shop
+from tests.web.serving import Werkzeug
+
+from payfulfill.sandbox import CardDeclined, Disturbance, Sandbox
+
+GOOD = "4242 4242 4242 4242"
+DECLINED = "4000 0000 0000 9995"
+
+
+class Visitor:
+    """Ada's browser, as far as pages without scripts go."""
+
+    def __init__(self, http: httpx.Client, sandbox: Sandbox) -> None:
+        self.http = http
+        self.sandbox = sandbox
+
+    def page(self, path: str, status: int = 200) -> str:
+        answer = self.http.get(path)
+        assert answer.status_code == status, answer.text
+        return answer.text
+
+    def open(self, ref: str) -> tuple[str, str]:
+        """Goes to the payment page: its intent, and the path of the page after it."""
+        found = self.page(f"/pay/{ref}")
+        assert f"{self.sandbox.url}/v3/stripe.js" in found
+        secret = re.search(r'"clientSecret": "(pi_\w+)_secret_', found)
+        after = re.search(r'"returnUrl": "http://[^/]+(/thanks/pay_\w+)"', found)
+        assert secret
+        assert after
+        return secret[1], after[1]
+
+    def buy(self, ref: str) -> None:
+        intent, after = self.open(ref)
+        self.sandbox.pay(intent, GOOD)
+        self.sandbox.flush()
+        assert "It is paid" in self.page(after)
+
+
+@pytest.fixture
+def ada(sandbox: Sandbox, tmp_path: Path) -> Iterator[Visitor]:
+    """Ada, signed in at a shop that is served."""
+    secret = "whsec_made_up"
+    app = shop.create_app(
+        {
+            "STRIPE_API_KEY": sandbox.api_key,
+            "STRIPE_API_BASE": sandbox.url,
+            "STRIPE_PUBLISHABLE_KEY": sandbox.publishable_key,
+            "STRIPE_WEBHOOK_SECRET": secret,
+            "STRIPE_JS": f"{sandbox.url}/v3/stripe.js",
+            "SHOP_DATA": str(tmp_path),
+        }
+    )
+    server = Werkzeug(app)
+    try:
+        sandbox.add_endpoint(f"{server.url}/api/payments/webhook", secret=secret)
+        with httpx.Client(base_url=server.url, trust_env=False, follow_redirects=True) as http:
+            assert "You are ada." in http.post("/sign-in", data={"person": "ada"}).text
+            yield Visitor(http, sandbox)
+    finally:
+        sandbox.stop()
+        server.close()
+        app.extensions["store"].close()
+
+
+def test_from_the_shop_window_to_the_file(ada: Visitor) -> None:
+    assert 'href="/pay/design/poster"' in ada.page("/")
+    assert "You have not bought this." in ada.page("/library")
+    ada.buy("design/poster")
+    assert 'href="/api/downloads/design/poster"' in ada.page("/library")
+    assert ada.page("/api/downloads/design/poster") == "This is design/poster.\n"
+    assert "You already own this." in ada.page("/pay/design/poster", 409)
+
+
+def test_declined_and_then_paid(ada: Visitor) -> None:
+    intent, after = ada.open("course/printing")
+    with pytest.raises(CardDeclined):
+        ada.sandbox.pay(intent, DECLINED)
+    told = ada.page(f"{after}?redirect_status=succeeded")
+    assert "Your card has insufficient funds. This is not paid:" in " ".join(told.split())
+    ada.page("/api/downloads/course/printing", 403)
+    ada.buy("course/printing")
+
+
+def test_a_pass_is_used_up(ada: Visitor) -> None:
+    ada.buy("plan/month")
+    for left in (3, 2, 1):
+        assert f"{left} downloads left" in ada.page("/library")
+        ada.page("/api/downloads/design/card")
+    told = ada.page("/library")
+    assert "The download limit of Monthly pass (3) is reached. It runs until" in told
+    ada.page("/api/downloads/design/card", 403)
+
+
+def test_a_lost_webhook_keeps_nobody_waiting(ada: Visitor) -> None:
+    for event in ("payment_intent.succeeded", "charge.succeeded"):
+        ada.sandbox.disturb_next(Disturbance.DROP, event)
+    ada.buy("design/card")
+
+
+def test_who_is_not_signed_in_has_to_do_that_first(ada: Visitor) -> None:
+    ada.http.cookies.clear()
+    for path in ("/library", "/pay/design/card", "/thanks/pay_1"):
+        assert "Sign in to buy" in ada.page(path)
+    ada.page("/api/downloads/design/card", 401)
+
+
+def test_somebody_elses_payment_is_not_shown(ada: Visitor) -> None:
+    _, after = ada.open("design/card")
+    ada.http.post("/sign-in", data={"person": "bob"})
+    assert "This is not yours" in ada.page(after, 403)
+
+
+def test_the_cookie_is_for_this_site_and_not_for_scripts(ada: Visitor) -> None:
+    cookie = ada.http.post("/sign-in", data={"person": "bob"}, follow_redirects=False)
+    assert "HttpOnly" in cookie.headers["set-cookie"]
+    assert "SameSite=Lax" in cookie.headers["set-cookie"]
