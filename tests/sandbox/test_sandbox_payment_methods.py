@@ -12,9 +12,8 @@ import stripe
 from payfulfill.sandbox import Sandbox
 from payfulfill.sandbox.payment_methods import NEXT, REFUSALS, Standing, Verb
 
-from .conftest import Connect
-
 Client = stripe.StripeClient
+Connect = Callable[..., Client]
 CARD: Any = {"number": "4242424242424242", "exp_month": 12, "exp_year": 34, "cvc": "123"}
 BANK: Any = {
     "account_number": "000123456789",
@@ -45,7 +44,9 @@ Do = Callable[[Client, str, str], object]
 def _pay(client: Client, method: str, customer: str) -> object:
     whose = client.v1.payment_methods.retrieve(method).customer
     params: Any = {"amount": 2000, "currency": "usd", "payment_method": method, "confirm": True}
-    return client.v1.payment_intents.create({**params, **({"customer": whose} if whose else {})})
+    if whose is not None:
+        params["customer"] = whose
+    return client.v1.payment_intents.create(params)
 
 
 HOW: dict[Verb, Do] = {
@@ -103,7 +104,7 @@ def test_a_verb_leads_where_the_table_says(
 
 @pytest.mark.parametrize(("standing", "verb"), sorted(REFUSALS, key=str))
 @pytest.mark.parametrize("spent_by", [Verb.USE, Verb.DROP])
-def test_a_verb_that_the_table_lacks_is_refused(  # fixtures
+def test_a_verb_that_the_table_lacks_is_refused(
     client: Client,
     sandbox: Sandbox,
     ada: str,
@@ -231,9 +232,8 @@ def test_a_browser_may_create_one_and_nothing_else(sandbox: Sandbox, connect: Co
         lambda: methods.attach(method.id, {"customer": "cus_x"}),
         lambda: methods.detach(method.id),
     ):
-        with pytest.raises(stripe.AuthenticationError) as refused:
+        with pytest.raises(stripe.AuthenticationError, match="Please use a secret API key"):
             attempt()
-        assert refused.value.code == "secret_key_required"
 
 
 # --- Attach, update, detach ----------------------------------------------------------------

@@ -178,9 +178,11 @@ class Sandbox:
             The payment intent.
 
         Raises:
-            CardDeclined: the bank said no; the intent can be paid with another card.
+            CardDeclined: the bank said no, or the number has a digit wrong; the intent can be paid
+                with another card.
             UnexpectedState: the intent can't be paid now.
             NotFound: there is no such intent.
+            ApiError: the intent doesn't take such a method, as with a bank account for euros.
             ValueError: that isn't one of Stripe's test cards.
         """
         with self._state.acting(Cause(self._ids.new("req"))) as state:
@@ -188,6 +190,9 @@ class Sandbox:
 
     def authenticate(self, intent_id: str, *, succeed: bool = True) -> Json:
         """The buyer answers the bank's question (3-D Secure), well or badly.
+
+        Answered well, the bank may decline all the same, as with 4000008260003178: what is returned
+        is then `requires_payment_method`, with a `last_payment_error`.
 
         Raises:
             UnexpectedState: the intent isn't `requires_action`.
