@@ -99,7 +99,8 @@ class Shop:
         expect(self.page.get_by_role("alert").filter(visible=True)).to_contain_text(words)
 
     def charges(self) -> int:
-        return sum(event["type"] == "charge.succeeded" for event in self.sandbox.events())
+        told = (each for each in self.sandbox.events() if each["type"] == "charge.succeeded")
+        return len({event["data"]["object"]["id"] for event in told})
 
     def payments_at_stripe(self) -> int:
         return self.sandbox.counts["payment_intent"]
@@ -270,6 +271,24 @@ def test_a_lost_webhook_keeps_nobody_waiting(shop: Shop) -> None:
         shop.sandbox.disturb_next(Disturbance.DROP, event)
     shop.buy()
     assert shop.owned() == [TIDE]
+
+
+@pytest.mark.parametrize(
+    "disturbance", [Disturbance.DUPLICATE, Disturbance.TWIN, Disturbance.DELAY, Disturbance.DROP]
+)
+def test_the_journey_with_webhooks_twice_late_or_lost(shop: Shop, disturbance: Disturbance) -> None:
+    shop.sandbox.disturb_share(disturbance, 1, seconds=3600)
+    shop.open()
+    shop.pay(DECLINED)
+    shop.says("Your card was declined.")
+    shop.pay()
+    shop.thanks("It is yours")
+    shop.sandbox.clock.advance(3600)  # what was late comes now, to a page that has its answer
+    shop.sandbox.flush()
+    assert shop.owned() == [TIDE]
+    assert shop.charges() == 1
+    shop.go("/library")
+    shop.download("Low Tide")
 
 
 @pytest.mark.parametrize("claim", ["succeeded", "processing"])
