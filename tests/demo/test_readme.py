@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import re
 import sqlite3
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import payfulfill.testing
@@ -65,6 +67,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     """In an empty folder but for the poster, and an app that hands Stripe's posts on."""
     monkeypatch.chdir(tmp_path)
     Path("poster.svg").write_bytes(b"<svg/>")
+    Path("files").mkdir()
     with Sandbox() as sandbox, _App() as app:
         reader = Reader(sandbox)
         app.names = reader.names
@@ -72,6 +75,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setenv("STRIPE_API_KEY", sandbox.api_key)
         monkeypatch.setenv("STRIPE_API_BASE", sandbox.url)
+        monkeypatch.setenv("STRIPE_PUBLISHABLE_KEY", sandbox.publishable_key)
         monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", endpoint.secret)
         yield reader
         reader.gateway.close()
@@ -129,6 +133,18 @@ def test_the_first_screen_is_short() -> None:
     assert BLOCKS[0] in before
     assert "make demo" in before
     assert "make test" in before
+
+
+def test_the_mounted_shop_answers(reader: Reader) -> None:
+    reader.type_in("include_router")
+
+    async def ask(user: dict[str, str]) -> httpx.Response:
+        transport = httpx.ASGITransport(app=reader.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            return await client.get("/api/purchases/mine", headers=user)
+
+    assert asyncio.run(ask({})).status_code == 401
+    assert asyncio.run(ask({"X-User": "ada"})).json() == {"purchases": []}
 
 
 def test_a_plan_costs_and_gives_what_is_said(reader: Reader) -> None:
