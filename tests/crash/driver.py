@@ -39,6 +39,7 @@ from payfulfill.pricing import FixedPrice
 from payfulfill.stores import SQLiteStore
 from payfulfill.stripe import StripeGateway
 from payfulfill.stripe.signature import sign
+from payfulfill.webhooks import EVENT_TYPES
 
 SECRET = "whsec_crash"
 ADA = Buyer("ada")
@@ -166,12 +167,12 @@ class World:
         return int(said)
 
     def events(self) -> list[Mapping[str, Any]]:
-        """What Stripe has to tell since the world began, the oldest first."""
+        """What Stripe has told since the world began of what we listen to, the oldest first."""
         page: Any = {"limit": 100}
         if self.first_event:
             page["ending_before"] = self.first_event
         found = self.client.v1.events.list(page).data
-        return [event.to_dict() for event in reversed(found)]
+        return [event.to_dict() for event in reversed(found) if event.type in EVENT_TYPES]
 
     def pay(self) -> None:
         """Ada pays; there is one intent that she can pay."""

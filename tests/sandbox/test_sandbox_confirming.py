@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import stripe
 
-from payfulfill.sandbox import Sandbox
+from payfulfill.sandbox import ApiError, Sandbox, UnexpectedState
 
 Client = stripe.StripeClient
 RETURN = "https://shop.example/done"
@@ -180,6 +180,35 @@ def test_a_confirmation_that_is_refused_changes_nothing(
     assert refused.value.param == param
     assert client.v1.payment_intents.retrieve(intent.id).to_dict() == intent.to_dict()
     assert types(sandbox) == told
+
+
+def test_a_method_that_is_refused_changes_nothing(client: Client, sandbox: Sandbox) -> None:
+    intent = create(client, allowed_payment_method_types=["card"])
+    told = types(sandbox)
+    with pytest.raises(stripe.InvalidRequestError, match=r"\(us_bank_account\) is not allowed"):
+        confirm(
+            client,
+            intent.id,
+            payment_method="pm_usBankAccount_success",
+            receipt_email="ada@example.com",
+        )
+    with pytest.raises(ApiError, match="is not allowed for this PaymentIntent"):
+        sandbox.pay(intent.id, "pm_usBankAccount_success")
+    assert client.v1.payment_intents.retrieve(intent.id).to_dict() == intent.to_dict()
+    assert types(sandbox) == told
+
+
+@pytest.mark.parametrize("name", ["pm_card_visa", "pm_usBankAccount_success"])
+def test_what_is_over_is_not_paid_in_the_sandbox_either(
+    client: Client, sandbox: Sandbox, name: str
+) -> None:
+    over = [create(client, payment_method=name, confirm=True).id, create(client).id]
+    client.v1.payment_intents.cancel(over[1])
+    for intent_id in over:
+        before = sandbox.find(intent_id)
+        with pytest.raises(UnexpectedState):
+            sandbox.pay(intent_id, "5555555555554444")
+        assert sandbox.find(intent_id) == before
 
 
 @pytest.mark.parametrize(
@@ -352,6 +381,17 @@ def test_a_bank_that_asks_when_nobody_is_there(
     assert outcome(off_session=True) == once_set_up
     assert outcome(off_session="recurring") == once_set_up
     assert outcome(off_session=False) == on_session
+
+
+def test_an_agreement_for_when_the_buyer_is_there_is_no_other(
+    client: Client, sandbox: Sandbox, ada: str
+) -> None:
+    intent = create(client, customer=ada, setup_future_usage="on_session")
+    sandbox.pay(intent.id, ASKS_UNLESS_SET_UP)
+    card = sandbox.authenticate(intent.id)["payment_method"]
+    with pytest.raises(stripe.CardError) as declined:
+        create(client, customer=ada, payment_method=card, confirm=True, off_session=True)
+    assert declined.value.code == "authentication_required"
 
 
 def test_a_card_that_a_customer_keeps_and_cannot_pay_with(client: Client, ada: str) -> None:

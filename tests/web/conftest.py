@@ -44,6 +44,20 @@ def web(closed: Web, caplog: pytest.LogCaptureFixture) -> Iterator[Web]:
     assert broken(caplog) == []
 
 
+@pytest.fixture(scope="module", params=KINDS)
+def calm(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database: bytes
+) -> Iterator[Web]:
+    """A shop that is served, for requests that change nothing: they share it."""
+    web = Web(str(request.param), tmp_path_factory.mktemp("calm"), database)
+    try:
+        web.open()
+        yield web
+        assert web.shop.intents() == {}
+    finally:
+        web.close()
+
+
 def broken(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What the servers, frameworks and endpoints say of exceptions that nobody expected."""
     records = [*caplog.get_records("setup"), *caplog.get_records("call")]

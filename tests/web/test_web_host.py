@@ -244,13 +244,13 @@ def test_services_are_of_one_colour(closed: Web, tmp_path: Any) -> None:
         Endpoints(**made)
 
 
-def test_methods_that_are_not_served(web: Web) -> None:
+def test_methods_that_are_not_served(calm: Web) -> None:
     paths = ["/payments/create", "/payments/webhook", "/payments/my-payments", "/purchases/mine"]
     paths += ["/payments/status/x", "/downloads/my-downloads", "/downloads/a", "/downloads/a/b"]
     for path in paths:
         wrong = "GET" if path in paths[:2] else "POST"
         for method in (wrong, "PUT", "DELETE", "PATCH"):
-            refused = web.ask(method, path)
+            refused = calm.ask(method, path)
             assert refused.status == 405
             assert method not in refused.headers["allow"]
 

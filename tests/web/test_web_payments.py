@@ -70,12 +70,12 @@ FIELDS = ["amount", "status", "user", "userId", "price", "metadata", "product_id
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_any_other_field_is_refused_by_name(web: Web, field: str) -> None:
-    refused = web.post("/payments/create", wanted(**{field: 1}))
+def test_any_other_field_is_refused_by_name(calm: Web, field: str) -> None:
+    refused = calm.post("/payments/create", wanted(**{field: 1}))
     assert (refused.status, refused.code) == (422, "invalid_request")
     (error,) = refused.json["errors"]
     assert error["field"] == (field or "body")
-    assert web.shop.keys() == []
+    assert calm.shop.keys() == []
 
 
 @pytest.mark.parametrize(
@@ -98,22 +98,22 @@ def test_any_other_field_is_refused_by_name(web: Web, field: str) -> None:
         (39.99, ["body"]),
     ],
 )
-def test_what_is_wrong_is_named(web: Web, body: Any, fields: list[str]) -> None:
-    refused = web.post("/payments/create", body)
+def test_what_is_wrong_is_named(calm: Web, body: Any, fields: list[str]) -> None:
+    refused = calm.post("/payments/create", body)
     assert (refused.status, refused.code) == (422, "invalid_request")
     named = {error["field"] for error in refused.json["errors"]}
     assert named >= set(fields)
 
 
-def test_a_blank_id_is_refused(web: Web) -> None:
-    refused = web.post("/payments/create", wanted(productId=" \t\u2003"))
+def test_a_blank_id_is_refused(calm: Web) -> None:
+    refused = calm.post("/payments/create", wanted(productId=" \t\u2003"))
     assert (refused.status, refused.code) == (422, "invalid_request")
     assert "product's id" in refused.json["detail"]
 
 
-def test_an_id_of_any_script_will_do(web: Web) -> None:
+def test_an_id_of_any_script_will_do(calm: Web) -> None:
     for id in ("x" * 500, "д\u202eü😀", "'; DROP TABLE payments; --", "../../etc/passwd"):
-        assert web.post("/payments/create", wanted(productId=id)).code == "unknown_product"
+        assert calm.post("/payments/create", wanted(productId=id)).code == "unknown_product"
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_an_id_of_any_script_will_do(web: Web) -> None:
         b'{"amount": ' + b"9" * 10_000,
     ],
 )
-def test_what_is_no_json(web: Web, body: bytes) -> None:
-    refused = web.post("/payments/create", body)
+def test_what_is_no_json(calm: Web, body: bytes) -> None:
+    refused = calm.post("/payments/create", body)
     assert (refused.status, refused.code) == (400, "malformed_json")
 
 
@@ -140,12 +140,12 @@ def test_what_is_no_json(web: Web, body: bytes) -> None:
     "content_type",
     ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "?"],
 )
-def test_only_json_is_taken(web: Web, content_type: str) -> None:
+def test_only_json_is_taken(calm: Web, content_type: str) -> None:
     """Above all not what a form on another site can send with the buyer's cookies."""
-    refused = web.create(headers={"Content-Type": content_type})
+    refused = calm.create(headers={"Content-Type": content_type})
     assert (refused.status, refused.code) == (415, "unsupported_media_type")
     body = json.dumps(wanted()).encode()
-    assert web.ask("POST", "/payments/create", body=body).code == "unsupported_media_type"
+    assert calm.ask("POST", "/payments/create", body=body).code == "unsupported_media_type"
 
 
 def test_json_may_name_its_charset(web: Web) -> None:
@@ -246,14 +246,14 @@ ODD = ["pay_%00", "pay_%ED%A0%80", "%FF", "%F0%9F%98%80", "x" * 5000, "%20", "%0
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd[:20])
-def test_ids_that_nothing_has(web: Web, odd: str) -> None:
-    found = web.status(odd)
+def test_ids_that_nothing_has(calm: Web, odd: str) -> None:
+    found = calm.status(odd)
     assert (found.status, found.code) == (404, "not_found")
 
 
-def test_ids_with_slashes_are_other_paths(web: Web) -> None:
+def test_ids_with_slashes_are_other_paths(calm: Web) -> None:
     for odd in ("a/b", "a%2Fb", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", ""):
-        assert web.status(odd).status == 404
+        assert calm.status(odd).status == 404
 
 
 # --- the throttle --------------------------------------------------------------------------------
@@ -374,21 +374,21 @@ def test_pages_of_my_payments(web: Web) -> None:
 @pytest.mark.parametrize(
     "page", ["limit=0", "limit=101", "limit=-1", "limit=x", "limit=", "before="]
 )
-def test_pages_that_make_no_sense(web: Web, page: str) -> None:
+def test_pages_that_make_no_sense(calm: Web, page: str) -> None:
     for path in ("/payments/my-payments", "/downloads/my-downloads"):
-        refused = web.get(f"{path}?{page}")
+        refused = calm.get(f"{path}?{page}")
         assert (refused.status, refused.code) == (422, "invalid_request")
         assert [each["field"] for each in refused.json["errors"]] == [page.partition("=")[0]]
 
 
-def test_odd_queries(web: Web) -> None:
+def test_odd_queries(calm: Web) -> None:
     for page in ("limit=" + "9" * 5000, "before=%00", "before=" + "x" * 501):
-        assert web.get(f"/payments/my-payments?{page}").status == 422
+        assert calm.get(f"/payments/my-payments?{page}").status == 422
     for page in ("before=nothing", "before=%ED%A0%80", "before=%FF", "unknown=1", "limit=1&&=&%=%"):
-        found = web.get(f"/payments/my-payments?{page}")
+        found = calm.get(f"/payments/my-payments?{page}")
         assert found.json == {"payments": [], "next": None}
 
 
-def test_of_a_query_parameter_the_last_value_counts(web: Web) -> None:
-    assert web.get("/payments/my-payments?limit=0&limit=1").status == 200
-    assert web.get("/payments/my-payments?limit=1&limit=0").status == 422
+def test_of_a_query_parameter_the_last_value_counts(calm: Web) -> None:
+    assert calm.get("/payments/my-payments?limit=0&limit=1").status == 200
+    assert calm.get("/payments/my-payments?limit=1&limit=0").status == 422

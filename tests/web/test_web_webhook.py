@@ -54,12 +54,12 @@ def web_event(web: Web) -> dict[str, Any]:
         ("t=" + "9" * 5000 + ",v1=00", "malformed"),
     ],
 )
-def test_what_is_not_signed_is_refused(web: Web, signature: str | None, reason: str) -> None:
-    runs = web.shop.store.runs
-    refused = post(web, b"{}", signature)
+def test_what_is_not_signed_is_refused(calm: Web, signature: str | None, reason: str) -> None:
+    runs = calm.shop.store.runs
+    refused = post(calm, b"{}", signature)
     assert refused.status == 400
     assert refused.json == {"kind": "rejected", "eventId": None, "reason": reason}
-    assert web.shop.store.runs == runs
+    assert calm.shop.store.runs == runs
 
 
 def test_a_body_that_was_tampered_with(web: Web) -> None:
@@ -131,15 +131,17 @@ LIMITS = [(WEBHOOK, WEBHOOK_LIMIT), ("/payments/create", JSON_LIMIT)]
 
 
 @pytest.mark.parametrize(("path", "limit"), LIMITS)
-def test_a_body_that_is_announced_as_too_large_is_not_read(web: Web, path: str, limit: int) -> None:
+def test_a_body_that_is_announced_as_too_large_is_not_read(
+    calm: Web, path: str, limit: int
+) -> None:
     for length in (limit + 1, 10**12):
-        found = answer(web.begin(path, f"Content-Length: {length}"))
+        found = answer(calm.begin(path, f"Content-Length: {length}"))
         assert (found.status, found.code) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize(("path", "limit"), LIMITS)
-def test_a_body_of_unknown_length_is_read_up_to_the_limit(web: Web, path: str, limit: int) -> None:
-    connection = web.begin(path, "Transfer-Encoding: chunked")
+def test_a_body_of_unknown_length_is_read_up_to_the_limit(calm: Web, path: str, limit: int) -> None:
+    connection = calm.begin(path, "Transfer-Encoding: chunked")
     for _ in range(limit // 1024):
         connection.sendall(b"400\r\n" + b" " * 1024 + b"\r\n")
     connection.sendall(b"1\r\n \r\n")  # and no end
@@ -162,7 +164,7 @@ def test_a_body_in_chunks(web: Web) -> None:
     assert (taken.status, taken.json["kind"]) == (200, "done")
 
 
-def test_nobody_hears_that_first_however_large_a_body(web: Web) -> None:
+def test_nobody_hears_that_first_however_large_a_body(calm: Web) -> None:
     """Who asks comes before what."""
     length = f"Content-Length: {JSON_LIMIT + 1}"
-    assert answer(web.begin("/payments/create", length, user=None)).code == "unauthenticated"
+    assert answer(calm.begin("/payments/create", length, user=None)).code == "unauthenticated"

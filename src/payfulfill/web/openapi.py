@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel
@@ -146,8 +147,9 @@ def _told(codes: Mapping[str, str]) -> str:
     return " ".join(f"{', '.join(same)}: {meaning}" for meaning, same in by_meaning.items())
 
 
+@cache
 def _schema(model: type[BaseModel], mode: Literal["validation", "serialization"]) -> Json:
-    """A model's schema, whole: what it refers to stands in its place."""
+    """A model's schema, whole: what it refers to stands in its place. Not to be changed."""
     schema = model.model_json_schema(mode=mode)
     parts = schema.pop("$defs", {})
 
