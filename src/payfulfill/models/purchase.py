@@ -128,7 +128,8 @@ class DownloadGrant:
 
     Attributes:
         download: The record of it.
-        counted: Whether it was counted now. False: this download id was counted before.
+        counted: Whether it was counted now. False: it was counted before, under this download id,
+            or as the download that this one continues.
         remaining: How many downloads are left. None: no limit.
     """
 
