@@ -120,7 +120,8 @@ steps = st.lists(
 
 
 @settings(
-    max_examples=100,
+    max_examples=200,
+    derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -216,11 +216,12 @@ class FakeGateway:
     @staticmethod
     @contextmanager
     def _ending(failure: _Failure | None) -> Iterator[None]:
-        """Loses the answer of a call that is to fail after its effect. A refusal is lost with the
-        connection; before an error of Stripe's own, it comes first."""
+        """Loses the answer of a call that is to fail after its effect. A refusal, or an error that
+        is given again, is lost with the connection; before a new error of Stripe's, it comes first.
+        """
         try:
             yield
-        except GatewayRefused:
+        except (GatewayRefused, GatewayFailed):
             if failure is None or _sticks(failure):
                 raise
             raise failure.error from None
