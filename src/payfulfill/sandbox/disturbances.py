@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Final
 
+from payfulfill.sandbox import plans
 from payfulfill.sandbox.state import Json
 from payfulfill.sandbox.versions import OLD_VERSION
 
@@ -159,52 +158,16 @@ class Fate:
         return Effect() if self.disturbance is None else ROWS[self.disturbance]
 
 
-class Plan:
-    """The disturbances still to come. Safe for threads.
-
-    An event meets one at most: the first that was planned for the like of it. A share draws its
-    lot for each such event, and the lots follow from the seed.
-    """
+class Plan(plans.Plan[PlannedDisturbance]):
+    """The disturbances still to come."""
 
     def __init__(self, seed: int) -> None:
-        self._lock = threading.Lock()
-        self._lots = random.Random(f"{seed}:disturbances")  # noqa: S311  # lots, not secrets
-        self._waiting: list[PlannedDisturbance] = []
-
-    def add(self, planned: PlannedDisturbance) -> None:
-        """Has more events disturbed."""
-        with self._lock:
-            self._waiting.append(planned)
-
-    def clear(self) -> None:
-        """Nothing is disturbed any more; what is on its way already, stays so."""
-        with self._lock:
-            self._waiting.clear()
-
-    @property
-    def waiting(self) -> tuple[PlannedDisturbance, ...]:
-        """What is still to come, oldest first."""
-        with self._lock:
-            return tuple(self._waiting)
+        super().__init__(f"{seed}:disturbances")
 
     def draw(self, event_type: str) -> Fate:
         """What this event meets; it counts as met."""
-        with self._lock:
-            for position, planned in enumerate(self._waiting):
-                if fnmatchcase(event_type, planned.event_type) and self._hits(planned):
-                    self._use_up(position, planned)
-                    old = ROWS[planned.disturbance].old
-                    version = planned.version if old else None
-                    return Fate(planned.disturbance, planned.seconds, version)
-        return Fate()
-
-    def _hits(self, planned: PlannedDisturbance) -> bool:
-        return planned.share is None or self._lots.random() < planned.share
-
-    def _use_up(self, position: int, planned: PlannedDisturbance) -> None:
-        if planned.times is None:
-            return
-        if planned.times > 1:
-            self._waiting[position] = replace(planned, times=planned.times - 1)
-        else:
-            del self._waiting[position]
+        planned = self.take(lambda each: fnmatchcase(event_type, each.event_type))
+        if planned is None:
+            return Fate()
+        version = planned.version if ROWS[planned.disturbance].old else None
+        return Fate(planned.disturbance, planned.seconds, version)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Final
 
+from payfulfill.sandbox import plans
 from payfulfill.sandbox.errors import RateLimited, ServerError
 from payfulfill.sandbox.idempotency import key_in_use
 
@@ -135,50 +134,13 @@ class Strike:
             raise row.error()
 
 
-class Plan:
-    """The faults still to come. Safe for threads.
-
-    Those for the next calls come first, in the order in which they were planned; then each share
-    draws its lot. The lots follow from the seed.
-    """
+class Plan(plans.Plan[PlannedFault]):
+    """The faults still to come."""
 
     def __init__(self, seed: int) -> None:
-        self._lock = threading.Lock()
-        self._lots = random.Random(f"{seed}:faults")  # noqa: S311  # lots, not secrets
-        self._waiting: list[PlannedFault] = []
-
-    def add(self, planned: PlannedFault) -> None:
-        """Has more calls fail."""
-        with self._lock:
-            self._waiting.append(planned)
-
-    def clear(self) -> None:
-        """Nothing fails any more."""
-        with self._lock:
-            self._waiting.clear()
-
-    @property
-    def waiting(self) -> tuple[PlannedFault, ...]:
-        """What is still to come, oldest first."""
-        with self._lock:
-            return tuple(self._waiting)
+        super().__init__(f"{seed}:faults")
 
     def draw(self, operation: str) -> Strike:
         """What strikes this call of an operation; it counts as struck."""
-        with self._lock:
-            for position, planned in enumerate(self._waiting):
-                if planned.operation in ("*", operation) and self._hits(planned):
-                    self._use_up(position, planned)
-                    return Strike(planned.fault, planned.seconds)
-        return Strike()
-
-    def _hits(self, planned: PlannedFault) -> bool:
-        return planned.share is None or self._lots.random() < planned.share
-
-    def _use_up(self, position: int, planned: PlannedFault) -> None:
-        if planned.times is None:
-            return
-        if planned.times > 1:
-            self._waiting[position] = replace(planned, times=planned.times - 1)
-        else:
-            del self._waiting[position]
+        planned = self.take(lambda each: each.operation in ("*", operation))
+        return Strike() if planned is None else Strike(planned.fault, planned.seconds)
