@@ -11,7 +11,7 @@ import inspect
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -43,7 +43,7 @@ from payfulfill.errors import (
     Unavailable,
     UnknownProduct,
 )
-from payfulfill.models import Buyer, Payment, ProductRef
+from payfulfill.models import Buyer, Download, Payment, ProductRef
 from payfulfill.payments import AsyncPaymentService, PaymentService
 from payfulfill.ports import Clock, SystemClock
 from payfulfill.rules import is_open
@@ -264,8 +264,9 @@ class Endpoints:
         found = await settle(
             self._payments.history(_buyer(request), limit=page.limit, before=page.before)
         )
-        more = found[-1].id if len(found) == page.limit else None
-        return _ok(PaymentList(payments=[PaymentBody.of(each) for each in found], next=more))
+        return _ok(
+            PaymentList(payments=[PaymentBody.of(each) for each in found], next=_next(page, found))
+        )
 
     # --- Purchases and downloads ---------------------------------------------------------
 
@@ -280,8 +281,11 @@ class Endpoints:
         found = await settle(
             self._access.downloads(_buyer(request), limit=page.limit, before=page.before)
         )
-        more = found[-1].id if len(found) == page.limit else None
-        return _ok(DownloadList(downloads=[DownloadBody.of(each) for each in found], next=more))
+        return _ok(
+            DownloadList(
+                downloads=[DownloadBody.of(each) for each in found], next=_next(page, found)
+            )
+        )
 
     async def download(self, request: Request) -> Response:
         """A product's file, or why not."""
@@ -376,6 +380,11 @@ def _begun(file: File, span: Span) -> Iterator[bytes]:
     """The bytes of a part of a file, the first of which are read already."""
     pieces = iter(file.read(span.start, span.end))
     return chain([next(pieces, b"")], pieces)
+
+
+def _next(page: Page, found: Sequence[Payment | Download]) -> str | None:
+    """Where the page after this one begins; None if this one isn't full."""
+    return found[-1].id if len(found) == page.limit else None
 
 
 def _ok(body: BaseModel, status: int = 200) -> Response:
