@@ -8,7 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from payfulfill.testing.servers import Server, mongo_server, postgres_server
+
 Command = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """PostgreSQL, once per run. Whoever uses it takes a schema of their own."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongo() -> Iterator[Server]:
+    """A server that speaks MongoDB's protocol, once per run. Whoever uses it takes a database of
+    their own."""
+    with mongo_server() as server:
+        yield server
 
 
 @pytest.fixture
