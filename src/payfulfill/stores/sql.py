@@ -158,6 +158,8 @@ class _Downloads(_Repository):
         return None if row is None else int(row[0])
 
     async def used(self, buyer_id: str, purchase_ids: Collection[str]) -> Mapping[str, int]:
+        if not purchase_ids:
+            return {}
         found = await self._statements.fetch(
             queries.used(len(purchase_ids)), (buyer_id, *purchase_ids)
         )
