@@ -56,14 +56,16 @@ class Statements:
         *,
         timeout: str | None = None,
         bounded: bool = False,
+        opened: bool = False,
     ) -> None:
-        """A transaction that has not begun.
+        """A transaction.
 
         Args:
             connection: Of either colour.
             render: Makes of a statement what psycopg takes.
             timeout: How long a statement may take, as PostgreSQL writes it; None: they only read.
             bounded: Whether the connection has such a limit of its own.
+            opened: Whether it is the host's, which began it.
         """
         self._connection = connection
         self._render = render
@@ -72,7 +74,7 @@ class Statements:
         self._waiting: list[Statement] = []
         self._manager: within | None = None
         self._pipeline: Any = None
-        self._opened: Any = None
+        self._opened: Any = opened or None
         self._failed: psycopg.Error | None = None
 
     async def __aenter__(self) -> Self:
@@ -154,7 +156,7 @@ class Statements:
     async def number(self) -> str | None:
         """By which number PostgreSQL knows the transaction, if it had told before the connection
         was lost."""
-        if self._opened is None or isinstance(self._opened, str):
+        if isinstance(self._opened, str):
             return self._opened
         try:
             row = await settle(self._opened.fetchone())
