@@ -26,14 +26,20 @@ from __future__ import annotations
 import pytest
 
 # Before they are imported, so that a failed assertion shows its values in users' tests too.
-for _name in ("concurrency", "events", "invariants", "journeys", "payments", "purchases"):
+for _name in (
+    "concurrency", "events", "interleavings", "invariants", "isolation", "joined", "journeys",
+    "locking", "migrations", "payments", "processes", "purchases", "rules", "transactions",
+    "values",
+):  # fmt: skip
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
-pytest.register_assert_rewrite(f"{__name__}.transactions")
 
 from payfulfill.testing.contract.concurrency import ConcurrencyContract  # noqa: E402  # see above
 from payfulfill.testing.contract.events import EventContract  # noqa: E402
+from payfulfill.testing.contract.interleavings import InterleavingContract  # noqa: E402
 from payfulfill.testing.contract.invariants import InvariantContract  # noqa: E402
+from payfulfill.testing.contract.isolation import IsolationContract  # noqa: E402
 from payfulfill.testing.contract.journeys import JourneyContract  # noqa: E402
+from payfulfill.testing.contract.locking import LockingContract  # noqa: E402
 from payfulfill.testing.contract.payments import PaymentContract  # noqa: E402
 from payfulfill.testing.contract.purchases import PurchaseContract  # noqa: E402
 from payfulfill.testing.contract.transactions import TransactionContract  # noqa: E402
@@ -46,8 +52,11 @@ class StoreContract(
     PurchaseContract,
     EventContract,
     TransactionContract,
+    LockingContract,
+    IsolationContract,
     ConcurrencyContract,
     JourneyContract,
+    InterleavingContract,
     InvariantContract,
 ):
     """All that payfulfill relies on in a store, as tests."""
