@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
 
 import pytest
+from tests.stores.contracts import RowLockContract
 from tests.stores.row_locks import AsyncRowLockStore, RowLockStore
 
-from payfulfill.testing import StoreContract
 
-
-class _RowLockContract(StoreContract):
-    def write_through(self, connection: Any, value: str) -> None:
-        connection.put("host", value, value)
-
-    def read_through(self, connection: Any) -> Sequence[str]:
-        return list(connection.tables["host"])
-
-
-class TestRowLockStore(_RowLockContract):
+class TestRowLockStore(RowLockContract):
     @pytest.fixture
     def store(self) -> RowLockStore:
         return RowLockStore()
 
 
-class TestAsyncRowLockStore(_RowLockContract):
+class TestAsyncRowLockStore(RowLockContract):
     @pytest.fixture
     def store(self, loop: asyncio.Runner) -> AsyncRowLockStore:
         return AsyncRowLockStore()

@@ -38,11 +38,16 @@ from payfulfill.testing.contract.events import EventContract  # noqa: E402
 from payfulfill.testing.contract.interleavings import InterleavingContract  # noqa: E402
 from payfulfill.testing.contract.invariants import InvariantContract  # noqa: E402
 from payfulfill.testing.contract.isolation import IsolationContract  # noqa: E402
+from payfulfill.testing.contract.joined import JoinedContract  # noqa: E402
 from payfulfill.testing.contract.journeys import JourneyContract  # noqa: E402
 from payfulfill.testing.contract.locking import LockingContract  # noqa: E402
+from payfulfill.testing.contract.migrations import MigrationContract  # noqa: E402
 from payfulfill.testing.contract.payments import PaymentContract  # noqa: E402
+from payfulfill.testing.contract.processes import ProcessContract  # noqa: E402
 from payfulfill.testing.contract.purchases import PurchaseContract  # noqa: E402
+from payfulfill.testing.contract.rules import RuleContract  # noqa: E402
 from payfulfill.testing.contract.transactions import TransactionContract  # noqa: E402
+from payfulfill.testing.contract.values import ValueContract  # noqa: E402
 
 __all__ = ["StoreContract"]
 
@@ -51,12 +56,17 @@ class StoreContract(
     PaymentContract,
     PurchaseContract,
     EventContract,
+    ValueContract,
     TransactionContract,
     LockingContract,
     IsolationContract,
     ConcurrencyContract,
+    ProcessContract,
+    MigrationContract,
+    JoinedContract,
     JourneyContract,
     InterleavingContract,
     InvariantContract,
+    RuleContract,
 ):
     """All that payfulfill relies on in a store, as tests."""
