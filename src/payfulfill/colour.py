@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable
-from typing import Protocol, TypeAlias, TypeVar, cast
+from types import TracebackType
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from payfulfill.errors import ConfigurationError
 
@@ -40,6 +41,32 @@ async def settle(answer: MaybeAwaitable[T]) -> T:
     if inspect.isawaitable(answer):
         return cast("T", await answer)
     return answer
+
+
+class within:  # noqa: N801  # used as a word: `async with within(pool.connection()) as ...`
+    """A context manager of either colour, for `async with`."""
+
+    __slots__ = ("_manager",)
+
+    def __init__(self, manager: Any) -> None:
+        self._manager = manager
+
+    async def __aenter__(self) -> Any:
+        manager = self._manager
+        if hasattr(manager, "__aenter__"):
+            return await manager.__aenter__()
+        return manager.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        manager = self._manager
+        if hasattr(manager, "__aexit__"):
+            return cast("bool | None", await manager.__aexit__(kind, error, trace))
+        return cast("bool | None", manager.__exit__(kind, error, trace))
 
 
 class Coloured(Protocol):

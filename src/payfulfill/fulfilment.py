@@ -6,7 +6,7 @@ Webhooks, answers of Stripe's and the shop's own doings all come through here.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -73,7 +73,12 @@ class Fulfilment:
         return None if payment is None else await self.record(uow, payment, slot, news)
 
     async def record(
-        self, uow: UnitOfWork, payment: Payment, slot: str | None, news: Facts
+        self,
+        uow: UnitOfWork,
+        payment: Payment,
+        slot: str | None,
+        news: Facts,
+        siblings: Sequence[Purchase] | None = None,
     ) -> Recorded:
         """Joins `news` to a locked payment and writes all that follows.
 
@@ -82,6 +87,7 @@ class Fulfilment:
             payment: The payment.
             slot: The id of the payment that the slot holds.
             news: What was observed.
+            siblings: The buyer's purchases of the product, if they were read under those locks.
         """
         facts = join(payment.facts, news)
         if facts is payment.facts:
@@ -90,7 +96,7 @@ class Fulfilment:
         standing = assess(known)
         purchase_id, reviews = payment.purchase_id, self._reviews(payment, standing.findings)
         if standing.paid_at is not None or purchase_id is not None:
-            purchase_id, duplicates = await self._fulfil(uow, known, standing.paid_at)
+            purchase_id, duplicates = await self._fulfil(uow, known, standing.paid_at, siblings)
             reviews += duplicates
         updated = replace(
             known,
@@ -116,14 +122,19 @@ class Fulfilment:
                 await uow.refs.add(intent_id, target)
 
     async def _fulfil(
-        self, uow: UnitOfWork, payment: Payment, paid_at: datetime | None
+        self,
+        uow: UnitOfWork,
+        payment: Payment,
+        paid_at: datetime | None,
+        siblings: Sequence[Purchase] | None,
     ) -> tuple[str | None, list[Review]]:
         """Gives the payment its purchase, and the purchase its place beside its siblings.
 
         Without `paid_at` it is no longer certain that it was paid as quoted, since Stripe told
         something else later: the purchase that it has is suspended until a person has looked.
         """
-        siblings = await uow.purchases.of_product(payment.buyer_id, payment.product)
+        if siblings is None:
+            siblings = await uow.purchases.of_product(payment.buyer_id, payment.product)
         before = {purchase.id: purchase for purchase in siblings}
         mine = next((one for one in siblings if one.source == payment.id), None)
         current = self._current(payment, mine, paid_at)
@@ -155,6 +166,7 @@ class Fulfilment:
         if not await uow.purchases.add(purchase):
             raise PayfulfillError(f"payment {purchase.payment_id} has a purchase it does not know")
         if self.hook is not None:
+            await uow.flush()
             await settle(self.hook(purchase, uow))
 
     def _purchase(self, payment: Payment, paid_at: datetime) -> Purchase:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from payfulfill.colour import MaybeAwaitable
+from payfulfill.errors import StoreUnavailable
 from payfulfill.models import (
     Download,
     Facts,
@@ -177,6 +178,27 @@ class RefRepository(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An event that was taken up, and what it is about, locked.
+
+    Attributes:
+        event: The event, as the store holds it.
+        added: Whether it is new to the store.
+        target: Whose payment it is about, if that is known.
+        slot: The id of the payment that its slot holds.
+        payment: The payment.
+        siblings: The buyer's purchases of the same product.
+    """
+
+    event: StoredEvent
+    added: bool
+    target: Target | None = None
+    slot: str | None = None
+    payment: Payment | None = None
+    siblings: Sequence[Purchase] = ()
+
+
 class UnitOfWork(Protocol):
     """One transaction: all of it is committed, or none."""
 
@@ -219,6 +241,45 @@ class UnitOfWork(Protocol):
     def connection(self) -> Any:
         """The raw handle. What the host writes through it commits or rolls back with us."""
         ...
+
+    async def take(self, event: StoredEvent, refs: Sequence[str]) -> Taken:
+        """Takes up an event: inserts it, finds whose it is, locks all that it may change, and
+        reads what decides. `take_in_turn` does so with the repositories; a store that can do it
+        in one trip does it here.
+
+        Args:
+            event: As it will most likely end. It is inserted with the payment that it is about.
+            refs: The ids by which its payment may be known; the first one that is counts.
+        """
+        ...
+
+    async def flush(self) -> None:
+        """Waits for what was sent and not yet answered: the host is about to use `connection`."""
+        ...
+
+
+async def take_in_turn(uow: UnitOfWork, event: StoredEvent, refs: Sequence[str]) -> Taken:
+    """See `UnitOfWork.take`. The order of the locks is the one that all of payfulfill keeps:
+    event, slot, payment."""
+    target = None
+    for ref in refs:
+        target = target or await uow.refs.get(ref)
+    if target is not None:
+        event = replace(event, payment_id=target.payment_id)
+    added = await uow.events.add(event)
+    held = event if added else await uow.events.lock(event.account, event.id)
+    if held is None:
+        raise StoreUnavailable("an event that the store had is not in it any more")
+    if target is None:
+        return Taken(held, added)
+    return Taken(
+        held,
+        added,
+        target,
+        slot=await uow.slots.lock(target.buyer_id, target.product),
+        payment=await uow.payments.lock(target.buyer_id, target.payment_id),
+        siblings=await uow.purchases.of_product(target.buyer_id, target.product),
+    )
 
 
 Body = Callable[[UnitOfWork], Awaitable[T]]

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from payfulfill.stores import SQLiteStore
+from payfulfill.testing.servers import Server
 
 Open = Callable[[], SQLiteStore]
 
@@ -75,3 +78,12 @@ def run_script(path: Path) -> Callable[..., None]:
         assert done.returncode == expect, done.stderr
 
     return run
+
+
+@pytest.fixture
+def postgres_schema(postgres: Server) -> Iterator[str]:
+    """The name of a schema that is gone again after the test."""
+    name = f"test_{secrets.token_hex(6)}"
+    yield name
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')

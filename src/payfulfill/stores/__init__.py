@@ -7,17 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from payfulfill.stores.memory import AsyncMemoryStore, MemoryStore
+    from payfulfill.stores.postgres import AsyncPostgresStore, PostgresStore
     from payfulfill.stores.sqlite import SQLiteStore
     from payfulfill.stores.sqlite_async import AsyncSQLiteStore
 
 _MODULES = {
     "AsyncMemoryStore": "memory",
     "MemoryStore": "memory",
+    "AsyncPostgresStore": "postgres",
+    "PostgresStore": "postgres",
     "AsyncSQLiteStore": "sqlite_async",
     "SQLiteStore": "sqlite",
 }
 
-__all__ = ["AsyncMemoryStore", "AsyncSQLiteStore", "MemoryStore", "SQLiteStore"]
+__all__ = [
+    "AsyncMemoryStore",
+    "AsyncPostgresStore",
+    "AsyncSQLiteStore",
+    "MemoryStore",
+    "PostgresStore",
+    "SQLiteStore",
+]
 
 if not TYPE_CHECKING:  # a type checker is to know that other names do not exist
 

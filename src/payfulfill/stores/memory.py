@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -20,7 +20,7 @@ from payfulfill.models import (
     Review,
     StoredEvent,
 )
-from payfulfill.ports import Body, Target
+from payfulfill.ports import Body, Taken, Target, take_in_turn
 
 T = TypeVar("T")
 Key = Any
@@ -205,6 +205,12 @@ class _UnitOfWork:
         self.reviews = _Reviews(transaction)
         self.slots = _Slots(transaction)
         self.refs = _Refs(transaction)
+
+    async def take(self, event: StoredEvent, refs: Sequence[str]) -> Taken:
+        return await take_in_turn(self, event, refs)
+
+    async def flush(self) -> None:
+        pass
 
 
 class MemoryStore:

@@ -215,6 +215,18 @@ def download_from(row: Row) -> Download:
     )
 
 
+def fixed_of_event(event: StoredEvent) -> Row:
+    """What never changes of an event."""
+    return (
+        event.account,
+        event.id,
+        event.type,
+        int(event.livemode),
+        stamp(event.created_at),
+        stamp(event.received_at),
+    )
+
+
 def rest_of_event(event: StoredEvent) -> Row:
     """What can change of an event."""
     return (

