@@ -26,17 +26,28 @@ from __future__ import annotations
 import pytest
 
 # Before they are imported, so that a failed assertion shows its values in users' tests too.
-for _name in ("concurrency", "events", "invariants", "journeys", "payments", "purchases"):
+for _name in (
+    "concurrency", "events", "interleavings", "invariants", "isolation", "joined", "journeys",
+    "locking", "migrations", "payments", "processes", "purchases", "rules", "transactions",
+    "values",
+):  # fmt: skip
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
-pytest.register_assert_rewrite(f"{__name__}.transactions")
 
 from payfulfill.testing.contract.concurrency import ConcurrencyContract  # noqa: E402  # see above
 from payfulfill.testing.contract.events import EventContract  # noqa: E402
+from payfulfill.testing.contract.interleavings import InterleavingContract  # noqa: E402
 from payfulfill.testing.contract.invariants import InvariantContract  # noqa: E402
+from payfulfill.testing.contract.isolation import IsolationContract  # noqa: E402
+from payfulfill.testing.contract.joined import JoinedContract  # noqa: E402
 from payfulfill.testing.contract.journeys import JourneyContract  # noqa: E402
+from payfulfill.testing.contract.locking import LockingContract  # noqa: E402
+from payfulfill.testing.contract.migrations import MigrationContract  # noqa: E402
 from payfulfill.testing.contract.payments import PaymentContract  # noqa: E402
+from payfulfill.testing.contract.processes import ProcessContract  # noqa: E402
 from payfulfill.testing.contract.purchases import PurchaseContract  # noqa: E402
+from payfulfill.testing.contract.rules import RuleContract  # noqa: E402
 from payfulfill.testing.contract.transactions import TransactionContract  # noqa: E402
+from payfulfill.testing.contract.values import ValueContract  # noqa: E402
 
 __all__ = ["StoreContract"]
 
@@ -45,9 +56,17 @@ class StoreContract(
     PaymentContract,
     PurchaseContract,
     EventContract,
+    ValueContract,
     TransactionContract,
+    LockingContract,
+    IsolationContract,
     ConcurrencyContract,
+    ProcessContract,
+    MigrationContract,
+    JoinedContract,
     JourneyContract,
+    InterleavingContract,
     InvariantContract,
+    RuleContract,
 ):
     """All that payfulfill relies on in a store, as tests."""

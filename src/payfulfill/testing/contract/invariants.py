@@ -20,7 +20,8 @@ from payfulfill.models import (
     PurchaseState,
 )
 from payfulfill.ports import Store
-from payfulfill.testing.contract.running import Contract, in_loop, insert
+from payfulfill.testing.contract.hooks import Contract
+from payfulfill.testing.contract.running import in_loop, insert
 from payfulfill.testing.contract.shop import Shop
 from payfulfill.testing.events import Delivery
 from payfulfill.webhooks import MAX_TRIES
