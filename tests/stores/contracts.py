@@ -9,15 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import pytest
 from tests.stores.row_locks import Database, Transaction
 
 from payfulfill.testing import StoreContract
+from payfulfill.testing.contract.hooks import HostTransaction
+from payfulfill.testing.servers import Server
 
 
 class MemoryContract(StoreContract):
     """Stores in memory. They live in one process."""
 
     processes = 0
+    readers_wait = True
 
     def write_through(self, connection: Any, value: str) -> None:
         connection.put("host", value, value)
@@ -25,9 +30,15 @@ class MemoryContract(StoreContract):
     def read_through(self, connection: Any) -> Sequence[str]:
         return list(connection.tables["host"])
 
+    def host_transaction(self, store: Any) -> HostTransaction:
+        transaction: HostTransaction = store.transaction()
+        return transaction
+
 
 class RowLockContract(MemoryContract):
     """Stores on a `Database` of row locks."""
+
+    readers_wait = False
 
     @contextmanager
     def host_transaction(self, store: Any) -> Iterator[Transaction]:
@@ -74,6 +85,28 @@ class SQLiteContract(StoreContract):
     def pretend_newer_schema(self, store: Any) -> None:
         with closing(sqlite3.connect(_path(store))) as connection:
             connection.execute("PRAGMA user_version = 99")
+
+
+class PostgresContract(StoreContract):
+    """Stores in a schema of PostgreSQL's, at `url`, where hooks find the host's tables too."""
+
+    url: str
+
+    @pytest.fixture(autouse=True)
+    def _url(self, postgres: Server, postgres_schema: str) -> None:
+        self.url = f"{postgres.url}&options=-csearch_path%3D{postgres_schema}"
+
+    def reopen(self, store: Any) -> Callable[[], Any]:
+        kind: Callable[..., Any] = type(store)
+        return partial(kind, self.url, schema=store.schema)
+
+    def fresh_store(self, store: Any) -> Any:
+        kind: Callable[..., Any] = type(store)
+        return kind(self.url, schema=f"{store.schema}_fresh")
+
+    def pretend_newer_schema(self, store: Any) -> None:
+        with psycopg.connect(self.url) as connection:
+            connection.execute(f'INSERT INTO "{store.schema}".payfulfill_schema VALUES (99)')
 
 
 def _path(store: Any) -> Path:

@@ -190,7 +190,7 @@ class _Core:
 
     async def run_inside(self, connection: Any, body: Body[T]) -> T:
         """The result of a body inside the transaction of `connection`, which stays open."""
-        _require_transaction(connection)
+        await _require_transaction(connection)
         statements = Statements(connection, self._schema.render, opened=True)
         inside = _running.set((*_running.get(), self))
         try:
@@ -231,11 +231,11 @@ class _Core:
         await self._source.close()
 
 
-def _require_transaction(connection: Any) -> None:
+async def _require_transaction(connection: Any) -> None:
     """Refuses to join where what is written would be committed at once."""
-    status = connection.info.transaction_status
-    begins = status == TransactionStatus.IDLE and not connection.autocommit
-    if status != TransactionStatus.INTRANS and not begins:
+    if connection.info.transaction_status == TransactionStatus.IDLE and not connection.autocommit:
+        await settle(connection.execute("SELECT 1"))  # psycopg begins it now
+    if connection.info.transaction_status != TransactionStatus.INTRANS:
         raise ConfigurationError(_NOT_BEGUN)
 
 
@@ -270,10 +270,11 @@ class PostgresStore:
         Raises:
             ConfigurationError: `source` is something else, or `schema` cannot be a name.
         """
+        self.schema: Final = schema
         self._core = _Core(sync_source(source, pool_size), Schema(schema), time.sleep)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(schema={self._core._schema.name!r})"
+        return f"PostgresStore(schema={self.schema!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -329,10 +330,11 @@ class AsyncPostgresStore:
 
     def __init__(self, source: str | Any, *, schema: str = "public", pool_size: int = 10) -> None:
         """See `PostgresStore`; a pool or a connection is psycopg's async one."""
+        self.schema: Final = schema
         self._core = _Core(async_source(source, pool_size), Schema(schema), asyncio.sleep)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(schema={self._core._schema.name!r})"
+        return f"AsyncPostgresStore(schema={self.schema!r})"
 
     async def __aenter__(self) -> Self:
         return self

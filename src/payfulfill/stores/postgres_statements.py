@@ -72,15 +72,15 @@ class Statements:
         self._timeout = timeout
         self._bounded = bounded
         self._waiting: list[Statement] = []
-        self._manager: within | None = None
-        self._pipeline: Any = None
+        self._pipeline: within | None = None
         self._opened: Any = opened or None
         self._failed: psycopg.Error | None = None
 
     async def __aenter__(self) -> Self:
         if psycopg.Pipeline.is_supported():
-            self._manager = within(self._connection.pipeline())
-            self._pipeline = await self._manager.__aenter__()
+            pipeline = within(self._connection.pipeline())
+            await pipeline.__aenter__()
+            self._pipeline = pipeline
         return self
 
     async def __aexit__(
@@ -89,9 +89,9 @@ class Statements:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        manager, self._manager, self._pipeline = self._manager, None, None
-        if manager is not None:
-            await manager.__aexit__(kind, error, trace)
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            await pipeline.__aexit__(kind, error, trace)
 
     # --- what the repositories ask for ---------------------------------------------------------
 
@@ -101,11 +101,12 @@ class Statements:
 
     async def execute(self, sql: str, parameters: Sequence[Any]) -> int:
         """See `payfulfill.stores.sql.Statements.execute`."""
-        cursor = await self._next(sql, parameters)
-        if self._pipeline is not None:
-            await self._noted(self._pipeline.sync)
-        changed: int = cursor.rowcount
-        return changed
+        if self._pipeline is None:
+            changed: int = (await self._next(sql, parameters)).rowcount
+            return changed
+        # The count comes with the rows. Pipeline.sync() would bring it too, but it waits for ever
+        # after a statement that is larger than the socket's buffer (psycopg 3.3.9).
+        return len(await self.fetch(f"{sql} RETURNING 1", parameters))
 
     async def send(self, sql: str, parameters: Sequence[Any]) -> None:
         """See `payfulfill.stores.sql.Statements.send`."""

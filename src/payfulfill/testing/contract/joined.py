@@ -74,6 +74,8 @@ class JoinedContract(Contract):
     @in_loop
     async def test_joined_writes_wait_for_the_hosts_commit(self, store: Store) -> None:
         """Nobody else sees them before: so an event is acknowledged only afterwards."""
+        if self.readers_wait:
+            pytest.skip("nobody reads while a transaction is open")
         one = payment()
         async with self.hosts(store) as (_, joined):
             assert await write(joined, lambda uow: uow.payments.add(one))
