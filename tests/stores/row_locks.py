@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError
 from payfulfill.models import Payment, ProductRef, StoredEvent
-from payfulfill.ports import Body
+from payfulfill.ports import Body, Taken, take_in_turn
 from payfulfill.stores import memory
 
 Key = tuple[str, Any]
@@ -192,6 +192,12 @@ class UnitOfWork:
             part = Repository(kind(transaction), transaction, waits=store.async_hooks)
             setattr(self, name, part)
 
+    async def take(self, event: StoredEvent, refs: Sequence[str]) -> Taken:
+        return await take_in_turn(self, event, refs)  # type: ignore[arg-type]  # made by name
+
+    async def flush(self) -> None:
+        pass
+
 
 class _Store:
     Payments: type[memory._Payments] = Payments
@@ -202,6 +208,7 @@ class _Store:
     Slots: type[memory._Slots] = Slots
     Refs: type[memory._Refs] = memory._Refs
     Transaction: type[Transaction] = Transaction
+    UnitOfWork: type[UnitOfWork] = UnitOfWork
     newest = 1
     """The version of the schema that it knows."""
 
@@ -217,7 +224,7 @@ class _Store:
     async def run_once(self, body: Body[Any], transaction: Any) -> Any:
         """The result of a body that is committed. Whatever fails is undone."""
         try:
-            result = await body(UnitOfWork(self, transaction))  # type: ignore[arg-type]  # made by name
+            result = await body(self.UnitOfWork(self, transaction))  # type: ignore[arg-type]  # made by name
         except BaseException:
             with self.database.mutex:
                 transaction.roll_back()
@@ -305,6 +312,3 @@ class AsyncJoinedStore(JoinedStore):
 
     async def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
         return await body(self._uow)  # type: ignore[arg-type]  # made by name
-
-
-Make = Callable[[], Any]
