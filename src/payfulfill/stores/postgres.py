@@ -21,24 +21,18 @@ from psycopg.pq import TransactionStatus
 
 from payfulfill.colour import drive, settle, within
 from payfulfill.errors import ConfigurationError, StoreUnavailable
+from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
 from payfulfill.stores.postgres_connections import Source, async_source, sync_source
 from payfulfill.stores.postgres_schema import GET_VERSION, Schema
-from payfulfill.stores.postgres_work import PostgresUnitOfWork, Statements
+from payfulfill.stores.postgres_statements import Statements
+from payfulfill.stores.postgres_work import PostgresUnitOfWork
 
 T = TypeVar("T")
 
 DEADLINE: Final = 10.0
 """Seconds for which a call waits: for a connection, for locks, and for further tries, in all."""
 
-_OPENING_TO_WRITE: Final = """SELECT pg_current_xact_id()::text,
-    set_config('statement_timeout', ?, true),
-    set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-        WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)"""
-"""The transaction's number, by which its outcome can be asked for; the deadline; and a COMMIT that
-is on disk when it is answered, whatever the default of the database is."""
-
-_OPENING_TO_READ: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _OUTCOME: Final = "SELECT pg_xact_status(?::xid8)"
 _LOCK_MIGRATIONS: Final = "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))"
 
@@ -57,6 +51,7 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 _NESTED: Final = "a hook called a service of its own store; use the unit of work that it was given"
 _BUSY: Final = "the connection is in a transaction of its own; joined() takes part in that one"
+_NOT_BEGUN: Final = "joined() takes a connection with a transaction that is open and has not failed"
 _LOST: Final = "PostgreSQL: the connection was lost during COMMIT, and its outcome is not known"
 
 _running: Final[ContextVar[tuple[object, ...]]] = ContextVar("payfulfill_postgres", default=())
@@ -72,13 +67,13 @@ class _Ending:
     """How far a transaction came.
 
     Attributes:
-        number: The cursor that has the number of the transaction.
+        statements: Its statements.
         result: What the body gave.
         committing: Nothing was left to do but the COMMIT.
         broken: Its connection is of no use any more.
     """
 
-    number: Any = None
+    statements: Statements | None = None
     result: Any = None
     committing: bool = False
     broken: bool = False
@@ -131,18 +126,16 @@ class _Core:
     async def _transact(
         self, connection: Any, body: Body[T], deadline: float, ending: _Ending, *, read_only: bool
     ) -> T:
-        statements = Statements(connection, self._schema.render)
+        timeout = None if read_only else f"{_left(deadline) * 1000:.0f}ms"
+        statements = ending.statements = Statements(
+            connection, self._schema.render, timeout=timeout, bounded=self._source.bounded
+        )
         uow = PostgresUnitOfWork(statements, connection)
         inside = _running.set((*_running.get(), self))
         try:
             async with statements, within(_transaction(connection)):
-                if read_only:
-                    await statements.send(_OPENING_TO_READ, ())
-                else:
-                    timeout = f"{_left(deadline) * 1000:.0f}ms"
-                    ending.number = await statements.begin(_OPENING_TO_WRITE, (timeout,))
                 ending.result = result = await body(uow)
-                statements.require_transaction()
+                await statements.complete()
                 ending.committing = not read_only
         finally:
             _running.reset(inside)
@@ -151,7 +144,7 @@ class _Core:
 
     async def _conclude(self, ending: _Ending, deadline: float, error: Exception) -> Any:
         """What a transaction came to whose COMMIT was not answered."""
-        number = await _numbered(ending)
+        number = await ending.statements.number() if ending.statements else None
         tries = 0
         while number is not None and time.monotonic() < deadline:
             status = await self._outcome(number, deadline)
@@ -168,13 +161,13 @@ class _Core:
         try:
             async with within(await self._source.connection(_left(deadline))) as connection:
                 async with within(connection.transaction()):
-                    found = await self._statements(connection).fetch(_OUTCOME, (number,))
+                    found = await self._reading(connection).fetch(_OUTCOME, (number,))
                 status: str | None = found[0][0]
                 return status
         except _ENVIRONMENT:
             return None
 
-    def _statements(self, connection: Any) -> Statements:
+    def _reading(self, connection: Any) -> Statements:
         return Statements(connection, self._schema.render)
 
     async def _require_schema(self, connection: Any) -> None:
@@ -188,12 +181,27 @@ class _Core:
             return
         try:
             async with within(connection.transaction()):
-                found = await self._statements(connection).fetch(GET_VERSION, ())
+                found = await self._reading(connection).fetch(GET_VERSION, ())
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
             self._schema.check(None)
         else:
             self._schema.check(found[0][0])
         self._checked = True
+
+    async def run_inside(self, connection: Any, body: Body[T]) -> T:
+        """The result of a body inside the transaction of `connection`, which stays open."""
+        _require_transaction(connection)
+        statements = Statements(connection, self._schema.render, opened=True)
+        inside = _running.set((*_running.get(), self))
+        try:
+            async with within(connection.transaction()):  # a savepoint
+                result = await body(PostgresUnitOfWork(statements, connection))
+                await statements.complete()
+        except (*_ENVIRONMENT, *_CONFLICTS) as error:
+            raise StoreUnavailable(f"PostgreSQL: {error}") from error
+        finally:
+            _running.reset(inside)
+        return result
 
     async def migrate(self) -> None:
         """See `PostgresStore.migrate`."""
@@ -203,18 +211,19 @@ class _Core:
                 within(await self._source.connection(_left(deadline))) as connection,
                 within(connection.transaction()),
             ):
-                await self._migrate(self._statements(connection))
+                # Without a limit, for an index on a large table takes its time.
+                await self._migrate(Statements(connection, self._schema.render, timeout="0"))
         except _ENVIRONMENT as error:
             raise StoreUnavailable(f"PostgreSQL: {error}") from error
 
     async def _migrate(self, statements: Statements) -> None:
         await statements.fetch(_LOCK_MIGRATIONS, (f"payfulfill:{self._schema.name}",))
         for statement in self._schema.creation():
-            await statements.send(statement, ())
+            await statements.execute(statement, ())
         version = (await statements.fetch(GET_VERSION, ()))[0][0] or 0
         for step in [*self._schema.steps()][version:]:
             for statement in step:
-                await statements.send(statement, ())
+                await statements.execute(statement, ())
         self._schema.check((await statements.fetch(GET_VERSION, ()))[0][0])
 
     async def close(self) -> None:
@@ -222,13 +231,12 @@ class _Core:
         await self._source.close()
 
 
-async def _numbered(ending: _Ending) -> str | None:
-    """The number of a transaction, if it was told before the connection was lost."""
-    try:
-        row = await settle(ending.number.fetchone())
-    except psycopg.Error:
-        return None
-    return None if row is None else str(row[0])
+def _require_transaction(connection: Any) -> None:
+    """Refuses to join where what is written would be committed at once."""
+    status = connection.info.transaction_status
+    begins = status == TransactionStatus.IDLE and not connection.autocommit
+    if status != TransactionStatus.INTRANS and not begins:
+        raise ConfigurationError(_NOT_BEGUN)
 
 
 def _transaction(connection: Any) -> psycopg.Transaction | psycopg.AsyncTransaction:
@@ -282,6 +290,22 @@ class PostgresStore:
         """See `payfulfill.ports.Store.run`."""
         return drive(self._core.run(body, read_only=read_only))
 
+    def joined(self, connection: psycopg.Connection[Any]) -> JoinedStore:
+        """This store inside a transaction of yours, which you commit or roll back: for handling
+        an event, for access and downloads, and for free or granted purchases.
+
+        What calls Stripe raises `CannotJoin`. Nothing is tried again: when a conflict raises
+        `StoreUnavailable`, run your transaction again. Answer Stripe only after your commit.
+
+        Args:
+            connection: One that is in a transaction, or begins one by itself.
+        """
+        return JoinedStore(
+            lambda body: drive(self._core.run_inside(connection, body)),
+            is_async=False,
+            async_hooks=False,
+        )
+
     def migrate(self) -> None:
         """Makes the tables, or brings them up to date. Several processes may do so at once.
 
@@ -324,6 +348,12 @@ class AsyncPostgresStore:
     async def run(self, body: Body[T], *, read_only: bool = False) -> T:
         """See `payfulfill.ports.Store.run`."""
         return await self._core.run(body, read_only=read_only)
+
+    def joined(self, connection: psycopg.AsyncConnection[Any]) -> JoinedStore:
+        """See `PostgresStore.joined`."""
+        return JoinedStore(
+            lambda body: self._core.run_inside(connection, body), is_async=True, async_hooks=True
+        )
 
     async def migrate(self) -> None:
         """See `PostgresStore.migrate`."""

@@ -17,6 +17,9 @@ from payfulfill.errors import ConfigurationError, StoreUnavailable
 Manager: TypeAlias = Any
 """A context manager of either colour that gives a connection."""
 
+LONGEST_STATEMENT: Final = 10
+"""Seconds for which a statement may wait for locks, on connections of our own."""
+
 _BUSY: Final = "PostgreSQL: others used the one connection for too long"
 
 
@@ -26,6 +29,11 @@ class Source(Protocol):
     @property
     def has_others(self) -> bool:
         """Whether there are others when one is broken."""
+        ...
+
+    @property
+    def bounded(self) -> bool:
+        """Whether their statements have a limit of time already."""
         ...
 
     async def connection(self, timeout: float) -> Manager:
@@ -41,6 +49,7 @@ class _Pool:
     """A pool of the host's, which the host closes."""
 
     has_others = True
+    bounded = False
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
@@ -56,6 +65,7 @@ class _OwnPool:
     """A pool that is opened when it is first used, and again in the child of a fork."""
 
     has_others = True
+    bounded = True
 
     def __init__(self, kind: Any, url: str, size: int) -> None:
         self._kind = kind
@@ -79,7 +89,8 @@ class _OwnPool:
                     max_size=self._size,
                     open=False,
                     name="payfulfill",
-                    kwargs={"autocommit": True},
+                    kwargs={"autocommit": True, "connect_timeout": LONGEST_STATEMENT},
+                    configure=_limit,
                 )
                 self._pid = os.getpid()
             pool = self._pool
@@ -91,10 +102,15 @@ class _OwnPool:
             await settle(pool.close())
 
 
+def _limit(connection: Any) -> Any:
+    return connection.execute(f"SET statement_timeout = '{LONGEST_STATEMENT}s'")
+
+
 class _One:
     """One connection of the host's, which threads take in turn."""
 
     has_others = False
+    bounded = False
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -120,6 +136,7 @@ class _AsyncOne:
     """One connection of the host's, which tasks take in turn."""
 
     has_others = False
+    bounded = False
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

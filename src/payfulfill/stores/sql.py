@@ -104,28 +104,36 @@ class _Payments(_Repository):
         ]
 
 
-class _Purchases(_Repository):
+class SqlPurchases(_Repository):
+    """Purchases."""
+
     __slots__ = ()
 
     async def add(self, purchase: Purchase) -> bool:
+        """See `payfulfill.ports.PurchaseRepository.add`."""
         row = (*rows.fixed_of_purchase(purchase), *rows.rest_of_purchase(purchase))
         return await self._statements.execute(queries.ADD_PURCHASE, row) == 1
 
     async def get(self, buyer_id: str, purchase_id: str) -> Purchase | None:
+        """See `payfulfill.ports.PurchaseRepository.get`."""
         row = await self._one(queries.GET_PURCHASE, buyer_id, purchase_id)
         return None if row is None else rows.purchase_from(row)
 
     async def save(self, purchase: Purchase) -> None:
+        """See `payfulfill.ports.PurchaseRepository.save`."""
         key = (purchase.buyer_id, purchase.source)
         await self._statements.send(queries.SAVE_PURCHASE, (*rows.rest_of_purchase(purchase), *key))
 
     async def of_product(self, buyer_id: str, product: ProductRef) -> list[Purchase]:
+        """See `payfulfill.ports.PurchaseRepository.of_product`."""
         return await self._all(queries.OF_PRODUCT, buyer_id, product.type, product.id)
 
     async def opening(self, buyer_id: str, product: ProductRef) -> list[Purchase]:
+        """See `payfulfill.ports.PurchaseRepository.opening`."""
         return await self._all(queries.OPENING, buyer_id, product.type, product.id)
 
     async def of_buyer(self, buyer_id: str) -> list[Purchase]:
+        """See `payfulfill.ports.PurchaseRepository.of_buyer`."""
         return await self._all(queries.OF_BUYER, buyer_id)
 
     async def _all(self, sql: str, *parameters: Any) -> list[Purchase]:
@@ -275,9 +283,9 @@ class SqlUnitOfWork:
         return _Payments(*self._parts)
 
     @cached_property
-    def purchases(self) -> _Purchases:
+    def purchases(self) -> SqlPurchases:
         """Purchases."""
-        return _Purchases(*self._parts)
+        return SqlPurchases(*self._parts)
 
     @cached_property
     def downloads(self) -> _Downloads:
