@@ -191,6 +191,8 @@ class _Core:
     async def run_inside(self, connection: Any, body: Body[T]) -> T:
         """The result of a body inside the transaction of `connection`, which stays open."""
         _require_transaction(connection)
+        if connection.info.transaction_status == TransactionStatus.IDLE:
+            await settle(connection.execute("SELECT 1"))  # or `transaction` would commit at its end
         statements = Statements(connection, self._schema.render, opened=True)
         inside = _running.set((*_running.get(), self))
         try:
