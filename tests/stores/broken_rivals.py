@@ -209,33 +209,32 @@ class MigratesOnceOnly(RowLockStore):
 
 
 class CommitsTheHostsTransaction(RowLockStore):
-    def joined(self, connection: row_locks.Transaction) -> Any:
-        class Joined(row_locks.JoinedStore):
-            def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
-                result = super().run(body, read_only=read_only)
-                for name, rows in connection.written.items():
-                    connection.database.table(name).update(rows)
-                return result
-
-        return Joined(self, connection)
+    async def run_inside(self, transaction: Any, body: Body[Any]) -> Any:
+        result = await super().run_inside(transaction, body)
+        for name, rows in transaction.written.items():
+            transaction.database.table(name).update(rows)
+        return result
 
 
 class JoinsNothing(RowLockStore):
     """It opens a transaction of its own beside the host's."""
 
-    def joined(self, connection: row_locks.Transaction) -> Any:
-        return self
+    async def run_inside(self, transaction: Any, body: Body[Any]) -> Any:
+        return self.run(body)
 
 
 class RetriesInTheHostsTransaction(RowLockStore):
-    def joined(self, connection: row_locks.Transaction) -> Any:
-        class Joined(row_locks.JoinedStore):
-            def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
-                with suppress(Exception):
-                    return super().run(body, read_only=read_only)
-                return super().run(body, read_only=read_only)
+    async def run_inside(self, transaction: Any, body: Body[Any]) -> Any:
+        with suppress(Exception):
+            return await super().run_inside(transaction, body)
+        return await super().run_inside(transaction, body)
 
-        return Joined(self, connection)
+
+class LeavesHalfInTheHostsTransaction(RowLockStore):
+    """What a body wrote before it raised stays in the host's transaction."""
+
+    async def run_inside(self, transaction: Any, body: Body[Any]) -> Any:
+        return await body(self.UnitOfWork(self, transaction))  # type: ignore[arg-type]
 
 
 # --- wrong only when there are several processes ------------------------------------------------
@@ -244,7 +243,7 @@ class RetriesInTheHostsTransaction(RowLockStore):
 class CountsByItself(SQLiteStore):
     """It keeps its counters in the process."""
 
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
+    def run(self, body: Body[Any], *, read_only: bool = False, **_: Any) -> Any:
         def wrong(uow: Any) -> Any:
             uow.downloads = memory._Downloads(memory._Transaction(_COUNTERS))
             return body(uow)
@@ -262,7 +261,7 @@ class WritesWhenItIsClosed(SQLiteStore):
         super().__init__(path)
         self._later: list[Body[Any]] = []
 
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
+    def run(self, body: Body[Any], *, read_only: bool = False, **_: Any) -> Any:
         async def try_it(uow: Any) -> Any:
             raise _Tried(await body(uow))
 

@@ -27,7 +27,7 @@ from payfulfill.stores import MemoryStore, memory
 class _Broken(MemoryStore):
     """A store with a repository of its own: the class `Events` within it stands for `events`."""
 
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
+    def run(self, body: Body[Any], *, read_only: bool = False, **_: Any) -> Any:
         def wrong(uow: Any) -> Any:
             for name in ("payments", "purchases", "downloads", "events", "reviews", "slots"):
                 part = getattr(self, name.capitalize(), None)
@@ -179,7 +179,7 @@ class PagesByTimeAlone(_Broken):
 class DirtyRollback(MemoryStore):
     """What a body wrote before it raised stays."""
 
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
+    def run(self, body: Body[Any], *, read_only: bool = False, **_: Any) -> Any:
         with self._lock:
             return drive(body(memory._UnitOfWork(memory._Transaction(self._tables))))
 
@@ -187,7 +187,7 @@ class DirtyRollback(MemoryStore):
 class RollsBackErrorsOnly(MemoryStore):
     """It rolls back on `Exception`; what stops the process commits half."""
 
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
+    def run(self, body: Body[Any], *, read_only: bool = False, **_: Any) -> Any:
         with self._lock:
             transaction = memory._Transaction(self._tables)
             try:
@@ -200,7 +200,7 @@ class RollsBackErrorsOnly(MemoryStore):
 class NeverCommits(MemoryStore):
     """It answers as if it had written, and did not."""
 
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
+    def run(self, body: Body[Any], *, read_only: bool = False, **_: Any) -> Any:
         with self._lock:
             transaction = memory._Transaction(self._tables)
             try:
@@ -212,13 +212,13 @@ class NeverCommits(MemoryStore):
 class RunsTwice(MemoryStore):
     """It runs a body again without undoing its first run."""
 
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
+    def run(self, body: Body[Any], *, read_only: bool = False, **_: Any) -> Any:
         super().run(body, read_only=read_only)
         return super().run(body, read_only=read_only)
 
 
 class WrapsErrors(MemoryStore):
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
+    def run(self, body: Body[Any], *, read_only: bool = False, **_: Any) -> Any:
         try:
             return super().run(body, read_only=read_only)
         except Exception as error:

@@ -108,6 +108,10 @@ def _failures(kind: Callable[..., Any], names: Iterable[str], path: Path) -> set
             rivals.RetriesInTheHostsTransaction,
             "test_a_joined_store_raises_what_the_body_raises",
         ),
+        (
+            rivals.LeavesHalfInTheHostsTransaction,
+            "test_a_joined_run_that_raises_leaves_nothing_in_it",
+        ),
         (rivals.CountsByItself, "test_processes_count_to_the_limit_together"),
         (rivals.CountsByItself, "test_processes_download_to_the_limit_together"),
         (rivals.WritesWhenItIsClosed, "test_what_a_killed_process_was_told_is_there"),

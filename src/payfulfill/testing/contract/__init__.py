@@ -34,8 +34,8 @@ not overridden skips its tests, which say so:
 - `host_transaction(store)`: a context manager, plain or async, that opens a transaction of the
   host's and gives its connection, for `store.joined(connection)`.
 
-Methods for an async store may be coroutine functions. The attributes `many`, `rounds`, `patience`
-and `processes` say how much is done; see `Contract`. A store that lives in one process sets
+Methods for an async store may be coroutine functions. Attributes of the class say how much is
+done, and what the database can do; see `Contract`. A store that lives in one process sets
 `processes = 0`.
 """
 

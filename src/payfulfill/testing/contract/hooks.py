@@ -27,12 +27,14 @@ class Contract:
             for another. A longer time meets more interleavings on a slow server; what a right
             store answers does not depend on it.
         processes: How many processes share the store; 0 if it lives in one alone.
+        savepoints: Whether a run inside the host's transaction can be undone by itself.
     """
 
     many = 32
     rounds = 4
     patience = 0.02
     processes = 3
+    savepoints = True
 
     @pytest.fixture
     def loop(self) -> Iterator[asyncio.Runner]:
