@@ -35,10 +35,12 @@ class MemoryContract(StoreContract):
         return transaction
 
 
-class RowLockContract(MemoryContract):
+class RowLockContract(StoreContract):
     """Stores on a `Database` of row locks."""
 
-    readers_wait = False
+    processes = 0
+    write_through = MemoryContract.write_through
+    read_through = MemoryContract.read_through
 
     @contextmanager
     def host_transaction(self, store: Any) -> Iterator[Transaction]:

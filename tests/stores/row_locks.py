@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError
+from payfulfill.joined import JoinedStore
 from payfulfill.models import Payment, ProductRef, StoredEvent
-from payfulfill.ports import Body
+from payfulfill.ports import Body, Taken, take_in_turn
 from payfulfill.stores import memory
 
 Key = tuple[str, Any]
@@ -192,6 +193,12 @@ class UnitOfWork:
             part = Repository(kind(transaction), transaction, waits=store.async_hooks)
             setattr(self, name, part)
 
+    async def take(self, event: StoredEvent, refs: Sequence[str]) -> Taken:
+        return await take_in_turn(self, event, refs)  # type: ignore[arg-type]  # made by name
+
+    async def flush(self) -> None:
+        pass
+
 
 class _Store:
     Payments: type[memory._Payments] = Payments
@@ -202,6 +209,7 @@ class _Store:
     Slots: type[memory._Slots] = Slots
     Refs: type[memory._Refs] = memory._Refs
     Transaction: type[Transaction] = Transaction
+    UnitOfWork: type[UnitOfWork] = UnitOfWork
     newest = 1
     """The version of the schema that it knows."""
 
@@ -217,7 +225,7 @@ class _Store:
     async def run_once(self, body: Body[Any], transaction: Any) -> Any:
         """The result of a body that is committed. Whatever fails is undone."""
         try:
-            result = await body(UnitOfWork(self, transaction))  # type: ignore[arg-type]  # made by name
+            result = await body(self.UnitOfWork(self, transaction))  # type: ignore[arg-type]  # made by name
         except BaseException:
             with self.database.mutex:
                 transaction.roll_back()
@@ -237,6 +245,15 @@ class _Store:
             except Deadlock:
                 continue
 
+    async def run_inside(self, transaction: Any, body: Body[Any]) -> Any:
+        """Runs a body in a transaction that is open; if it raises, what it wrote is undone."""
+        before = {name: dict(rows) for name, rows in transaction.written.items()}
+        try:
+            return await body(self.UnitOfWork(self, transaction))  # type: ignore[arg-type]  # made by name
+        except BaseException:
+            transaction.written = before
+            raise
+
     def require_schema(self) -> None:
         if self.database.version < self.newest:
             raise ConfigurationError("there are no tables yet: run migrate()")
@@ -252,11 +269,13 @@ class _Store:
 class RowLockStore(_Store):
     """For threads."""
 
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
+    def run(self, body: Body[Any], *, read_only: bool = False, **_: Any) -> Any:
         return drive(self.run_to_its_end(body, read_only=read_only))
 
     def joined(self, connection: Transaction) -> JoinedStore:
-        return JoinedStore(self, connection)
+        return JoinedStore(
+            lambda body: drive(self.run_inside(connection, body)), is_async=False, async_hooks=False
+        )
 
     def migrate(self) -> None:
         self.make_tables()
@@ -271,40 +290,16 @@ class AsyncRowLockStore(_Store):
     is_async = True
     async_hooks = True
 
-    async def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
+    async def run(self, body: Body[Any], *, read_only: bool = False, **_: Any) -> Any:
         return await self.run_to_its_end(body, read_only=read_only)
 
-    def joined(self, connection: Transaction) -> AsyncJoinedStore:
-        return AsyncJoinedStore(self, connection)
+    def joined(self, connection: Transaction) -> JoinedStore:
+        return JoinedStore(
+            lambda body: self.run_inside(connection, body), is_async=True, async_hooks=True
+        )
 
     async def migrate(self) -> None:
         self.make_tables()
 
     async def close(self) -> None:
         pass
-
-
-class JoinedStore:
-    """Runs bodies in a transaction of the host's."""
-
-    is_async = False
-    async_hooks = False
-
-    def __init__(self, store: _Store, connection: Transaction) -> None:
-        self._uow = UnitOfWork(store, connection)
-
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
-        return drive(body(self._uow))  # type: ignore[arg-type]  # made by name
-
-
-class AsyncJoinedStore(JoinedStore):
-    """The same for tasks."""
-
-    is_async = True
-    async_hooks = True
-
-    async def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
-        return await body(self._uow)  # type: ignore[arg-type]  # made by name
-
-
-Make = Callable[[], Any]

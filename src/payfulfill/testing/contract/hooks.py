@@ -28,6 +28,7 @@ class Contract:
             store answers does not depend on it.
         processes: How many processes share the store; 0 if it lives in one alone.
         readers_wait: Whether a read waits for a transaction that is open.
+        savepoints: Whether a run inside the host's transaction can be undone by itself.
     """
 
     many = 32
@@ -35,6 +36,7 @@ class Contract:
     patience = 0.02
     processes = 3
     readers_wait = False
+    savepoints = True
 
     @pytest.fixture
     def loop(self) -> Iterator[asyncio.Runner]:

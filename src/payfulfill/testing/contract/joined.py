@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import pytest
 
-from payfulfill.colour import settle
+from payfulfill.colour import settle, within
+from payfulfill.errors import CannotJoin
 from payfulfill.models import Buyer, OutcomeKind
 from payfulfill.ports import Store, UnitOfWork
 from payfulfill.testing.contract.hooks import Contract
@@ -28,13 +29,8 @@ class JoinedContract(Contract):
     @asynccontextmanager
     async def hosts(self, store: Any) -> AsyncIterator[tuple[Any, Any]]:
         """A transaction of the host's: its connection, and our store joined to it."""
-        manager = self.host_transaction(store)
-        if isinstance(manager, AbstractContextManager):
-            with manager as connection:
-                yield connection, store.joined(connection)
-        else:
-            async with manager as connection:
-                yield connection, store.joined(connection)
+        async with within(self.host_transaction(store)) as connection:
+            yield connection, store.joined(connection)
 
     async def host_rows(self, store: Store) -> list[str]:
         """What the host has written."""
@@ -103,6 +99,43 @@ class JoinedContract(Contract):
                 await write(joined, body)
         assert caught.value is refusal
         assert len(runs) == 1
+
+    @in_loop
+    async def test_a_joined_run_that_raises_leaves_nothing_in_it(self, store: Store) -> None:
+        """Where there are savepoints: the host may go on, and commit what else there is."""
+        if not self.savepoints:
+            pytest.skip("the database has no savepoints")
+        first, second = payment(), payment()
+
+        async def body(uow: UnitOfWork) -> None:
+            await uow.payments.add(second)
+            raise Undone
+
+        async with self.hosts(store) as (_, joined):
+            assert await write(joined, lambda uow: uow.payments.add(first))
+            with pytest.raises(Undone):
+                await write(joined, body)
+        found = await read(store, lambda uow: uow.payments.of_buyer("ada", 9, None))
+        assert found == [first]
+
+    @in_loop
+    async def test_what_calls_stripe_cannot_be_joined(self, store: Store) -> None:
+        """It raises before it does anything, and the host's transaction goes on."""
+        shop = Shop(store)
+        async with self.hosts(store) as (connection, joined):
+            inside = Shop(joined, beside=shop)
+            tries: list[Callable[[], Any]] = [
+                inside.create,
+                lambda: settle(inside.webhooks.process_pending()),
+            ]
+            for each in tries:
+                with pytest.raises(CannotJoin):
+                    await each()
+            await settle(self.write_through(connection, "goes on"))
+        assert shop.gateway.calls == []
+        assert await shop.history() == []
+        assert await shop.slot() is None
+        assert await self.host_rows(store) == ["goes on"]
 
     @in_loop
     async def test_services_in_the_hosts_transaction(self, store: Store) -> None:

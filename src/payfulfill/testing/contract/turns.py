@@ -156,7 +156,7 @@ class _SteppingStore:
         self._turns = turns
         self._caller = caller
 
-    def run(self, body: Body[T], *, read_only: bool = False) -> MaybeAwaitable[T]:
+    def run(self, body: Body[T], **options: Any) -> MaybeAwaitable[T]:
         """See `payfulfill.ports.Store.run`."""
 
         async def stepping(uow: UnitOfWork) -> T:
@@ -164,7 +164,7 @@ class _SteppingStore:
             await self._step()
             return result
 
-        return self._store.run(stepping, read_only=read_only)
+        return self._store.run(stepping, **options)
 
     async def _step(self) -> None:
         await self._turns.step(self._caller)
