@@ -11,6 +11,7 @@ import atexit
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread, get_ident
@@ -26,6 +27,12 @@ _MOST: Final = 128
 _LONGEST: Final = 0.010
 """A transaction takes no more members than this, and none after so many seconds: who comes next
 must not wait long behind it."""
+
+_CROWD: Final = 3
+_LINGER: Final = 0.001
+"""After it has served so many at once, the thread stays for so many seconds the only one who
+writes. They are about to come again, and one that wrote for itself would keep the others from
+sharing its wait for the disk."""
 
 _IDLE: Final = 2.0  # seconds after which the thread ends
 
@@ -96,13 +103,13 @@ class ThreadMember(Member[T]):
         self._told.release()
 
     def wait(self) -> None:
-        """Returns when there is an outcome."""
-        if self._told.acquire(timeout=max(self.deadline - time.monotonic(), 0)):
-            return
-        if self.claim():
-            self.error = StoreUnavailable(TOO_LONG)
-        else:  # it is being run
-            self._told.acquire()
+        """Returns when there is an outcome; the next time, at once."""
+        if not self._told.acquire(timeout=max(self.deadline - time.monotonic(), 0)):
+            if self.claim():
+                self.error = StoreUnavailable(TOO_LONG)
+                return
+            self._told.acquire()  # it is being run
+        self._told.release()
 
     def outcome(self) -> T:
         """What its body gave or raised."""
@@ -143,6 +150,7 @@ class Line:
         self._holder: int | None = None
         self._waiting: SimpleQueue[Member[Any] | None] = SimpleQueue()
         self._next: Member[Any] | None = None
+        self._crowded = False
         self._gate = Lock()
         self._thread: Thread | None = None
         _lines.add(self)
@@ -158,7 +166,7 @@ class Line:
         thread = get_ident()
         if self._holder == thread:
             raise ConfigurationError(_NESTED)
-        if self._next is not None or not self._waiting.empty():
+        if self._crowded or self._next is not None or not self._waiting.empty():
             return False
         if not self._turn.acquire(blocking=False):
             return False
@@ -175,12 +183,12 @@ class Line:
         if self.take_if_free():
             return
         member = _Turn(deadline)
-        self.join(member)
         try:
+            self.join(member)
             member.wait()
         except BaseException:  # such as Ctrl-C
-            if not member.claim():  # the turn is ours all the same, and nobody would end it
-                member.wait()
+            if not member.claim() and member.error is None:
+                member.wait()  # the turn is ours all the same, and nobody would end it
                 if member.error is None:
                     self._turn.release()
             raise
@@ -207,8 +215,8 @@ class Line:
 
     def wait_for(self, member: ThreadMember[T]) -> T:
         """What the body of a member gives or raises, which another thread runs."""
-        self.join(member)
         try:
+            self.join(member)
             member.wait()
         except BaseException:  # such as Ctrl-C
             member.claim()  # so that it is not run any more
@@ -250,17 +258,20 @@ class Line:
                     self._serve_from(member)
         finally:
             with self._gate:
-                self._thread = None
+                self._thread, self._crowded = None, False
                 if not self._waiting.empty():  # somebody came just now
                     self._start()
 
     def _first(self) -> Member[Any] | None:
         """Who is next; None if there was nobody for a while, or the thread is to end."""
+        if self._next is None and self._crowded:
+            with suppress(Empty):
+                self._next = self._waiting.get(timeout=_LINGER)
+                return self._next
+            self._crowded = False
         if self._next is None:
-            try:
+            with suppress(Empty):
                 self._next = self._waiting.get(timeout=_IDLE)
-            except Empty:
-                return None
         return self._next
 
     def _serve_from(self, member: Member[Any]) -> None:
@@ -279,20 +290,25 @@ class Line:
             member.tell()
 
     def _together(self, first: Member[Any]) -> Iterator[Member[Any]]:
-        """A member, and those who wait behind it and may share its transaction."""
+        """A member, and those who wait behind it or come meanwhile, and may share its
+        transaction."""
+        self._crowded = False
         yield first
+        if first.alone:
+            return
         end = time.monotonic() + _LONGEST
-        for _ in range(_MOST - 1):
-            if first.alone or self._waiting.empty() or time.monotonic() > end:
-                return
+        count = 1
+        while count < _MOST and not self._waiting.empty() and time.monotonic() < end:
             member = self._waiting.get()
-            if member is None:
+            if member is None:  # the thread is to end, but not now
                 self._waiting.put(None)
                 return
             if member.alone:
                 self._next = member
                 return
             if member.admit():
+                count += 1
+                self._crowded = count >= _CROWD
                 yield member
 
 

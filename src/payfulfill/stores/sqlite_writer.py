@@ -27,7 +27,7 @@ _CHECKPOINT_ABOVE: Final = 4 * 1024 * 1024  # bytes of write-ahead log; SQLite's
 # In words that no hook uses: they are compiled once, outside of a body, and then cached.
 _COMMIT: Final = "COMMIT -- payfulfill"
 _NAME: Final = "payfulfill member"
-_SAVEPOINT: Final = f'SAVEPOINT "{_NAME}"'
+_SAVEPOINT: Final = f'SAVEPOINT "{_NAME}" -- payfulfill'
 _RELEASE: Final = f'RELEASE "{_NAME}" -- payfulfill'
 _ROLL_BACK: Final = f'ROLLBACK TO "{_NAME}" -- payfulfill'
 
