@@ -73,6 +73,7 @@ from payfulfill.ports import (
     Store,
     Target,
     UnitOfWork,
+    is_slow,
 )
 from payfulfill.rules import is_open, spans
 
@@ -586,4 +587,6 @@ class PaymentCore:
     async def _run(
         self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
     ) -> T:
+        if not read_only and is_slow(self._hook):
+            return await settle(self._store.run(body, alone=True))
         return await settle(self._store.run(body, read_only=read_only))

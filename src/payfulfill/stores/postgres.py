@@ -287,7 +287,13 @@ class PostgresStore:
     ) -> None:
         self.close()
 
-    def run(self, body: Body[T], *, read_only: bool = False) -> T:
+    def run(
+        self,
+        body: Body[T],
+        *,
+        read_only: bool = False,
+        alone: bool = False,  # noqa: ARG002  # each body is
+    ) -> T:
         """See `payfulfill.ports.Store.run`."""
         return drive(self._core.run(body, read_only=read_only))
 
@@ -347,7 +353,13 @@ class AsyncPostgresStore:
     ) -> None:
         await self.close()
 
-    async def run(self, body: Body[T], *, read_only: bool = False) -> T:
+    async def run(
+        self,
+        body: Body[T],
+        *,
+        read_only: bool = False,
+        alone: bool = False,  # noqa: ARG002  # each body is
+    ) -> T:
         """See `payfulfill.ports.Store.run`."""
         return await self._core.run(body, read_only=read_only)
 

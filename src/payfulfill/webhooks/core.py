@@ -43,6 +43,7 @@ from payfulfill.ports import (
     Taken,
     Target,
     UnitOfWork,
+    is_slow,
 )
 from payfulfill.rules import FINDINGS
 from payfulfill.stripe.events import (
@@ -433,6 +434,8 @@ class WebhookCore:
     async def _run(
         self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
     ) -> T:
+        if not read_only and is_slow(self._hook):
+            return await settle(self._store.run(body, alone=True))
         return await settle(self._store.run(body, read_only=read_only))
 
 
