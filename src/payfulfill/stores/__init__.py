@@ -7,17 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from payfulfill.stores.memory import AsyncMemoryStore, MemoryStore
+    from payfulfill.stores.mongo import AsyncMongoStore, MongoConnection, MongoStore
     from payfulfill.stores.sqlite import SQLiteStore
     from payfulfill.stores.sqlite_async import AsyncSQLiteStore
 
 _MODULES = {
     "AsyncMemoryStore": "memory",
     "MemoryStore": "memory",
+    "AsyncMongoStore": "mongo",
+    "MongoConnection": "mongo",
+    "MongoStore": "mongo",
     "AsyncSQLiteStore": "sqlite_async",
     "SQLiteStore": "sqlite",
 }
 
-__all__ = ["AsyncMemoryStore", "AsyncSQLiteStore", "MemoryStore", "SQLiteStore"]
+__all__ = [
+    "AsyncMemoryStore",
+    "AsyncMongoStore",
+    "AsyncSQLiteStore",
+    "MemoryStore",
+    "MongoConnection",
+    "MongoStore",
+    "SQLiteStore",
+]
 
 if not TYPE_CHECKING:  # a type checker is to know that other names do not exist
 
