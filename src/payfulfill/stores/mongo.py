@@ -19,19 +19,22 @@ from typing import Any, Final, Protocol, TypeVar
 import pymongo
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, IndexModel, MongoClient, ReadPreference
-from pymongo.errors import (
-    ConnectionFailure,
-    DuplicateKeyError,
-    OperationFailure,
-    PyMongoError,
-    WriteConcernError,
-)
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from payfulfill.colour import MaybeAwaitable, drive, settle
-from payfulfill.errors import ConfigurationError, StoreUnavailable
+from payfulfill.errors import ConfigurationError
 from payfulfill.ports import Body
+from payfulfill.stores.mongo_errors import (
+    EXISTS,
+    NO_SUCH_TRANSACTION,
+    TRANSIENT,
+    UNKNOWN,
+    WRITE_CONFLICT,
+    told_apart,
+    unavailable,
+)
 from payfulfill.stores.mongo_repositories import MongoUnitOfWork, Transaction
 from payfulfill.stores.mongo_schema import META, PREFIX, SCHEMA, Collection, names, options
 
@@ -49,23 +52,8 @@ _GROWTH: Final = 1.5
 _SNAPSHOT: Final = ReadConcern("snapshot")
 _MAJORITY: Final = WriteConcern("majority")
 
-_TRANSIENT: Final = "TransientTransactionError"
-_UNKNOWN: Final = "UnknownTransactionCommitResult"
-_LABELS: Final = (_TRANSIENT, _UNKNOWN, "RetryableWriteError")
-_WRITE_CONFLICT: Final = 112
-_EXISTS: Final = 48
-
-_ENVIRONMENT: Final = frozenset(
-    {6, 7, 89, 9001}  # network
-    | {91, 189, 10107, 11600, 11602, 13435, 13436}  # shutting down, or not the primary any more
-    | {24, 46, 50, 64, 112, 202, 262, 290}  # locks and times
-    | {79, 100, 133, 134}  # no majority
-    | {13, 18, 8000}  # who we are
-    | {14031}  # the disk
-    | {239, 246, 251, 267}  # snapshots, and transactions that are gone
-)
-"""Codes of errors that speak of the server, the network and other writers, not of what was asked:
-https://www.mongodb.com/docs/manual/reference/error-codes/"""
+_HOPELESS: Final = 3
+"""How often in a row MongoDB may know nothing of our transaction, before it is the hook's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +167,8 @@ class _Core:
             raise ConfigurationError(_NESTED)
         self._inside.add(caller)
         try:
-            return await self._run(body, time.monotonic() + DEADLINE)
-        except PyMongoError as error:
-            if not _is_environment(error):
-                raise
-            raise StoreUnavailable(f"MongoDB: {_words(error)}") from error
+            with told_apart():
+                return await self._run(body, time.monotonic() + DEADLINE)
         finally:
             self._inside.discard(caller)
 
@@ -199,7 +184,7 @@ class _Core:
 
     async def _until_committed(self, session: Any, body: Body[T], deadline: float) -> T:
         """Runs a body until it is committed, or raises what is no reason to run it again."""
-        pause, has_turn = _FIRST_PAUSE, False
+        pause, has_turn, hopeless = _FIRST_PAUSE, False, 0
         try:
             while True:
                 try:
@@ -207,7 +192,10 @@ class _Core:
                 except _Again as again:
                     left = deadline - time.monotonic()
                     if again.error.timeout or left <= pause:
-                        raise again.error from None
+                        raise unavailable(again.error) from again.error
+                    hopeless = hopeless + 1 if again.is_gone else 0
+                    if hopeless == _HOPELESS:
+                        raise ConfigurationError(_WENT_ON) from again.error
                     if again.is_conflict and not has_turn:
                         has_turn = await settle(self._way.take_turn(left))
                 await settle(self._way.sleep(pause * random.random()))  # noqa: S311  # jitter
@@ -247,13 +235,10 @@ class _Core:
             try:
                 await settle(session.commit_transaction())
             except PyMongoError as error:
-                if not error.has_error_label(_UNKNOWN):
+                if not error.has_error_label(UNKNOWN):
                     raise
                 if error.timeout or time.monotonic() + pause > deadline:
-                    raise StoreUnavailable(
-                        "MongoDB: whether the transaction was committed is unknown: "
-                        f"{_words(error)}"
-                    ) from error
+                    raise unavailable(error, "whether it was committed is unknown: ") from error
             else:
                 return
             await settle(self._way.sleep(pause))
@@ -285,12 +270,8 @@ class _Core:
         return version
 
     async def migrate(self) -> None:
-        try:
+        with told_apart():
             await self._migrate()
-        except PyMongoError as error:
-            if not _is_environment(error):
-                raise
-            raise StoreUnavailable(f"MongoDB: {_words(error)}") from error
 
     async def _migrate(self) -> None:
         await self._require_transactions()
@@ -306,7 +287,7 @@ class _Core:
         try:
             await settle(self._database.create_collection(name, check_exists=False))
         except OperationFailure as error:
-            if error.code != _EXISTS:
+            if error.code != EXISTS:
                 raise
         indexes = [IndexModel([*one.keys], **options(one)) for one in collection.indexes]
         if indexes:
@@ -423,6 +404,9 @@ class AsyncMongoStore:
 # --- Errors ----------------------------------------------------------------------------------
 
 _NESTED: Final = "a hook called a service of its own store; use the unit of work that it was given"
+_WENT_ON: Final = (
+    "a hook caught an error of MongoDB's, which had ended our transaction; it must let it through"
+)
 _STANDALONE: Final = (
     "this MongoDB server stands alone and has no transactions; make it a replica set, of one "
     "member if need be (mongod --replSet, then rs.initiate())"
@@ -437,10 +421,15 @@ class _Again(Exception):  # it is no error, but what to do
         self.error = error
 
     @property
+    def is_gone(self) -> bool:
+        """Whether MongoDB knew nothing of the transaction."""
+        return getattr(self.error, "code", None) == NO_SUCH_TRANSACTION
+
+    @property
     def is_conflict(self) -> bool:
         """Whether another transaction wrote to the same document."""
         return (
-            isinstance(self.error, OperationFailure) and self.error.code == _WRITE_CONFLICT
+            isinstance(self.error, OperationFailure) and self.error.code == WRITE_CONFLICT
         ) or isinstance(self.error, DuplicateKeyError)
 
 
@@ -452,23 +441,9 @@ def _again(error: BaseException, transaction: Transaction) -> _Again | None:
     if not isinstance(error, Exception):
         return None
     for each in (transaction.failure, error):
-        if isinstance(each, PyMongoError) and each.has_error_label(_TRANSIENT):
+        if isinstance(each, PyMongoError) and each.has_error_label(TRANSIENT):
             return _Again(each)
     # Our upserts name a unique key whole, so another one was between their look and their write.
     if isinstance(transaction.failure, DuplicateKeyError):
         return _Again(transaction.failure)
     return None
-
-
-def _is_environment(error: PyMongoError) -> bool:
-    return (
-        error.timeout
-        or isinstance(error, (ConnectionFailure, WriteConcernError))
-        or any(map(error.has_error_label, _LABELS))
-        or (isinstance(error, OperationFailure) and error.code in _ENVIRONMENT)
-    )
-
-
-def _words(error: PyMongoError) -> str:
-    """What happened, without the whole answer or the whole topology."""
-    return str(error).partition(", full error")[0].partition(", Topology Description")[0][:300]

@@ -103,7 +103,7 @@ SCHEMA: Final[Sequence[Sequence[Collection]]] = (
             "counters",
             "buyer_id",
             1,
-            [Index("key", [("buyer_id", 1), ("purchase_id", 1), ("period", 1)], unique=True)],
+            [Index("key", [("buyer_id", 1), ("period", 1), ("purchase_id", 1)], unique=True)],
         ),
         Collection(
             "slots",
