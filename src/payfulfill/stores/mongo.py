@@ -2,7 +2,8 @@
 
 A transaction reads from one snapshot, and is acknowledged by a majority. Where two of them write to
 one document, the second fails at once and is run again as a whole; those of one process that have
-failed so take turns, for if all tried again at once, most would fail again.
+failed so take turns, for if all tried again at once, most would fail again. That, and what becomes
+of a body that swallows an error, is why this isn't left to the driver's `with_transaction`.
 """
 
 from __future__ import annotations

@@ -42,14 +42,14 @@ class Transaction:
 
     def __init__(self, session: Any) -> None:
         self.session = session
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     async def ask(self, command: Callable[[Any], MaybeAwaitable[T]]) -> T:
         """What a command answers that is given the session."""
         self.require_whole()
         try:
             return await settle(command(self.session))
-        except Exception as error:
+        except BaseException as error:  # also a cancellation in its midst
             self.failure = error
             raise
 
