@@ -92,9 +92,11 @@ class TestAsyncMongoStore(_MongoContract):
     @asynccontextmanager
     async def host_transaction(self, store: Any) -> AsyncIterator[MongoConnection]:
         snapshot = ReadConcern("snapshot"), WriteConcern("majority")
-        async with store.client.start_session() as session:
-            async with await session.start_transaction(*snapshot):
-                yield MongoConnection(session, store.client[store.name])
+        async with (
+            store.client.start_session() as session,
+            await session.start_transaction(*snapshot),
+        ):
+            yield MongoConnection(session, store.client[store.name])
 
 
 LOCKS = {
