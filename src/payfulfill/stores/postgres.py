@@ -24,7 +24,7 @@ from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
 from payfulfill.stores.postgres_connections import Source, async_source, sync_source
-from payfulfill.stores.postgres_schema import GET_VERSION, Schema
+from payfulfill.stores.postgres_schema import GET_VERSION, VERSION_TABLE, Schema
 from payfulfill.stores.postgres_statements import Statements
 from payfulfill.stores.postgres_work import PostgresUnitOfWork
 
@@ -34,7 +34,7 @@ DEADLINE: Final = 10.0
 """Seconds for which a call waits: for a connection, for locks, and for further tries, in all."""
 
 _OUTCOME: Final = "SELECT pg_xact_status(?::xid8)"
-_LOCK_MIGRATIONS: Final = "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))"
+_LOCK_MIGRATIONS: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 _CONFLICTS: Final = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
@@ -211,15 +211,18 @@ class _Core:
                 within(await self._source.connection(_left(deadline))) as connection,
                 within(connection.transaction()),
             ):
+                await settle(
+                    connection.execute(_LOCK_MIGRATIONS, (f"payfulfill:{self._schema.name}",))
+                )
+                if self._schema.making is not None:
+                    await settle(connection.execute(self._schema.making, ()))
                 # Without a limit, for an index on a large table takes its time.
                 await self._migrate(Statements(connection, self._schema.render, timeout="0"))
         except _ENVIRONMENT as error:
             raise StoreUnavailable(f"PostgreSQL: {error}") from error
 
     async def _migrate(self, statements: Statements) -> None:
-        await statements.fetch(_LOCK_MIGRATIONS, (f"payfulfill:{self._schema.name}",))
-        for statement in self._schema.creation():
-            await statements.execute(statement, ())
+        await statements.execute(VERSION_TABLE, ())
         version = (await statements.fetch(GET_VERSION, ()))[0][0] or 0
         for step in [*self._schema.steps()][version:]:
             for statement in step:
