@@ -211,23 +211,23 @@ class _Core:
                 within(await self._source.connection(_left(deadline))) as connection,
                 within(connection.transaction()),
             ):
-                await settle(
-                    connection.execute(_LOCK_MIGRATIONS, (f"payfulfill:{self._schema.name}",))
-                )
-                if self._schema.making is not None:
-                    await settle(connection.execute(self._schema.making, ()))
-                # Without a limit, for an index on a large table takes its time.
-                await self._migrate(Statements(connection, self._schema.render, timeout="0"))
+                await self._migrate(connection)
         except _ENVIRONMENT as error:
             raise StoreUnavailable(f"PostgreSQL: {error}") from error
 
-    async def _migrate(self, statements: Statements) -> None:
+    async def _migrate(self, connection: Any) -> None:
+        schema = self._schema
+        await settle(connection.execute(_LOCK_MIGRATIONS, (f"payfulfill:{schema.name}",)))
+        if schema.making is not None:
+            await settle(connection.execute(schema.making, ()))
+        # Without a limit, for an index on a large table takes its time.
+        statements = Statements(connection, schema.render, timeout="0")
         await statements.execute(VERSION_TABLE, ())
         version = (await statements.fetch(GET_VERSION, ()))[0][0] or 0
-        for step in [*self._schema.steps()][version:]:
+        for step in [*schema.steps()][version:]:
             for statement in step:
                 await statements.execute(statement, ())
-        self._schema.check((await statements.fetch(GET_VERSION, ()))[0][0])
+        schema.check((await statements.fetch(GET_VERSION, ()))[0][0])
 
     async def close(self) -> None:
         """Closes the connections that were opened here."""
