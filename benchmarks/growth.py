@@ -40,19 +40,19 @@ from payfulfill.testing.servers import postgres_server
 
 FEW = 1_000
 DESIGN = ProductRef("design", "d1")
-CATALOG = StaticCatalog(
-    [Product(ref=DESIGN, title="Poster", pricing=FixedPrice(Money(3999, "USD")))]
-)
+POSTER = Product(ref=DESIGN, title="Poster", pricing=FixedPrice(Money(3999, "USD")))
+TERMS = '{"period":null,"download_limit":null,"covers":[],"repeatable":false}'
 STAMP = int(NOW.timestamp() * 1_000_000)
 
 # `{n}` counts from 0; ids of ours sort by time, so they ascend.
 FILL = (
     """INSERT INTO payfulfill_payments SELECT 'old-' || {n}, 'pay_0' || {padded}, 'design', 'd1',
-        'Poster', 3999, 'USD', '{terms}', 'stripe', 0, '', {stamp}, NULL, NULL, {stamp}, 'succeeded', {stamp}, 'pur_0' || {padded},
-        'pi_0' || {padded}, NULL, NULL, '{{}}', 1, NULL FROM {numbers}""",
+        'Poster', 3999, 'USD', '{terms}', 'stripe', 0, '', {stamp}, NULL, NULL, {stamp}, 'succeeded',
+        {stamp}, 'pur_0' || {padded}, 'pi_0' || {padded}, NULL, NULL, '{{}}', 1, NULL FROM {numbers}""",
     """INSERT INTO payfulfill_purchases SELECT 'old-' || {n}, 'pay_0' || {padded},
         'pur_0' || {padded}, 'design', 'd1', 'Poster', 'individual', 'pay_0' || {padded}, 3999,
-        'USD', '{terms}', 0, 'stripe', 0, '', {stamp}, {stamp}, 'active', 'active', NULL FROM {numbers}""",
+        'USD', '{terms}', 0, 'stripe', 0, '', {stamp}, {stamp}, 'active', 'active', NULL
+        FROM {numbers}""",
     """INSERT INTO payfulfill_refs SELECT 'pi_0' || {padded}, 'old-' || {n}, 'design', 'd1',
         'pay_0' || {padded} FROM {numbers}""",
     """INSERT INTO payfulfill_slots SELECT 'old-' || {n}, 'design', 'd1', NULL FROM {numbers}""",
