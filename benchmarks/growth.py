@@ -47,8 +47,9 @@ STAMP = int(NOW.timestamp() * 1_000_000)
 # `{n}` counts from 0; ids of ours sort by time, so they ascend.
 FILL = (
     """INSERT INTO payfulfill_payments SELECT 'old-' || {n}, 'pay_0' || {padded}, 'design', 'd1',
-        'Poster', 3999, 'USD', '{terms}', 'stripe', 0, '', {stamp}, NULL, NULL, {stamp}, 'succeeded',
-        {stamp}, 'pur_0' || {padded}, 'pi_0' || {padded}, NULL, NULL, '{{}}', 1, NULL FROM {numbers}""",
+        'Poster', 3999, 'USD', '{terms}', 'stripe', 0, '', {stamp}, NULL, NULL, {stamp},
+        'succeeded', {stamp}, 'pur_0' || {padded}, 'pi_0' || {padded}, NULL, NULL, '{{}}', 1, NULL
+        FROM {numbers}""",
     """INSERT INTO payfulfill_purchases SELECT 'old-' || {n}, 'pay_0' || {padded},
         'pur_0' || {padded}, 'design', 'd1', 'Poster', 'individual', 'pay_0' || {padded}, 3999,
         'USD', '{terms}', 0, 'stripe', 0, '', {stamp}, {stamp}, 'active', 'active', NULL
