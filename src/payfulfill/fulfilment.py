@@ -135,16 +135,15 @@ class Fulfilment:
         """
         if siblings is None:
             siblings = await uow.purchases.of_product(payment.buyer_id, payment.product)
-        before = {purchase.id: purchase for purchase in siblings}
         mine = next((one for one in siblings if one.source == payment.id), None)
         current = self._current(payment, mine, paid_at)
         if current is None or current == mine:
             return payment.purchase_id, []
         ranked = rank([*(one for one in siblings if one is not mine), current])
         for purchase in ranked:
-            if purchase.id not in before:
+            if mine is None and purchase.id == current.id:
                 await self._add(uow, purchase)
-            elif purchase != before[purchase.id]:
+            elif purchase not in siblings:
                 await uow.purchases.save(purchase)
         return current.id, [
             self._review("duplicate_purchase", purchase.id, purchase.buyer_id, purchase.payment_id)

@@ -48,7 +48,7 @@ from payfulfill.stripe.events import (
     redacted,
     restored,
 )
-from payfulfill.stripe.signature import check_secrets, verify
+from payfulfill.stripe.signature import Verifier
 
 T = TypeVar("T")
 
@@ -164,7 +164,7 @@ class WebhookCore:
     ) -> None:
         self._store = store
         self._gateway = gateway
-        self._secrets = check_secrets(secrets)
+        self._verifier = Verifier(secrets)
         self._clock = clock
         self._hook = hook
 
@@ -178,7 +178,7 @@ class WebhookCore:
         if len(body) > MAX_BODY:
             return _rejected(_TOO_LARGE, "body too large", f"it is longer than {MAX_BODY} bytes")
         try:
-            verify(body, header, self._secrets, self._clock.now())
+            self._verifier.verify(body, header, self._clock.now())
         except SignatureRejected as error:
             return _rejected(_BAD_REQUEST, error.reason, error.message)
         return await self._answer(self._work(parse(body)))
