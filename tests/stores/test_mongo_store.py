@@ -28,6 +28,7 @@ class _MongoContract(StoreContract):
     """Stores in a database of their own, whose name ends in `_fresh` for one beside it."""
 
     savepoints = False
+    rounds = 2  # the server of the tests takes two milliseconds for a command
     kind: Callable[..., Any]
 
     @pytest.fixture(autouse=True)
