@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 from payfulfill.colour import settle
 from payfulfill.errors import (
     AlreadyOwned,
+    CannotJoin,
     CurrencyNotOffered,
     Forbidden,
     GatewayFailed,
@@ -35,6 +36,7 @@ from payfulfill.errors import (
 from payfulfill.facts import OPEN, intents, order_key
 from payfulfill.fulfilment import Fulfilment, Recorded, with_step
 from payfulfill.ids import new_id
+from payfulfill.joined import gateway_beside, is_joined
 from payfulfill.models import (
     Attempt,
     AttemptState,
@@ -71,6 +73,7 @@ from payfulfill.ports import (
     Store,
     Target,
     UnitOfWork,
+    is_slow,
 )
 from payfulfill.rules import is_open, spans
 
@@ -102,7 +105,7 @@ class PaymentCore:
         hook: PurchaseHook | None,
     ) -> None:
         self._store = store
-        self._gateway = gateway
+        self._gateway = gateway_beside(store, gateway)
         self._catalog = catalog
         self._clock = clock
         self._hook = hook
@@ -184,6 +187,7 @@ class PaymentCore:
         owned = await self._owned(uow, order, now)
         wanted = order.product.available and not owned
         if payment is not None and is_open(payment):
+            self._require_stripe()
             fits = wanted and order.same_offer(payment)
             step = next_step(payment, now, wanted=fits, livemode=self._gateway.livemode)
             if not isinstance(step, Abandon):
@@ -218,6 +222,7 @@ class PaymentCore:
             raise PaymentInReview  # money came in that a person is looking at
         if order.quote.amount.is_zero:
             return Finished(await self._settle(uow, self._payment(order, Origin.FREE), None))
+        self._require_stripe()
         payment = self._payment(order, Origin.STRIPE)
         attempt = self._attempt(1, payment, order.extras)
         payment = replace(payment, attempt=attempt, reads=1)
@@ -571,10 +576,18 @@ class PaymentCore:
 
     # --- ports -------------------------------------------------------------------------------
 
+    def _require_stripe(self) -> None:
+        """Refuses a step that leads to Stripe before anything of it is written, where it cannot
+        be taken."""
+        if is_joined(self._store):
+            raise CannotJoin
+
     def _fulfilment(self) -> Fulfilment:
         return Fulfilment(self._clock.now(), self._hook)
 
     async def _run(
         self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
     ) -> T:
+        if not read_only and is_slow(self._hook):
+            return await settle(self._store.run(body, alone=True))
         return await settle(self._store.run(body, read_only=read_only))

@@ -21,9 +21,10 @@ from psycopg.pq import TransactionStatus
 
 from payfulfill.colour import drive, settle, within
 from payfulfill.errors import ConfigurationError, StoreUnavailable
+from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
 from payfulfill.stores.postgres_connections import Source, async_source, sync_source
-from payfulfill.stores.postgres_schema import GET_VERSION, Schema
+from payfulfill.stores.postgres_schema import GET_VERSION, VERSION_TABLE, Schema
 from payfulfill.stores.postgres_statements import Statements
 from payfulfill.stores.postgres_work import PostgresUnitOfWork
 
@@ -33,7 +34,7 @@ DEADLINE: Final = 10.0
 """Seconds for which a call waits: for a connection, for locks, and for further tries, in all."""
 
 _OUTCOME: Final = "SELECT pg_xact_status(?::xid8)"
-_LOCK_MIGRATIONS: Final = "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))"
+_LOCK_MIGRATIONS: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 _CONFLICTS: Final = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
@@ -50,6 +51,7 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 _NESTED: Final = "a hook called a service of its own store; use the unit of work that it was given"
 _BUSY: Final = "the connection is in a transaction of its own; joined() takes part in that one"
+_NOT_BEGUN: Final = "joined() takes a connection with a transaction that is open and has not failed"
 _LOST: Final = "PostgreSQL: the connection was lost during COMMIT, and its outcome is not known"
 
 _running: Final[ContextVar[tuple[object, ...]]] = ContextVar("payfulfill_postgres", default=())
@@ -186,6 +188,21 @@ class _Core:
             self._schema.check(found[0][0])
         self._checked = True
 
+    async def run_inside(self, connection: Any, body: Body[T]) -> T:
+        """The result of a body inside the transaction of `connection`, which stays open."""
+        await _require_transaction(connection)
+        statements = Statements(connection, self._schema.render, opened=True)
+        inside = _running.set((*_running.get(), self))
+        try:
+            async with within(connection.transaction()):  # a savepoint
+                result = await body(PostgresUnitOfWork(statements, connection))
+                await statements.complete()
+        except (*_ENVIRONMENT, *_CONFLICTS) as error:
+            raise StoreUnavailable(f"PostgreSQL: {error}") from error
+        finally:
+            _running.reset(inside)
+        return result
+
     async def migrate(self) -> None:
         """See `PostgresStore.migrate`."""
         deadline = time.monotonic() + DEADLINE
@@ -194,24 +211,35 @@ class _Core:
                 within(await self._source.connection(_left(deadline))) as connection,
                 within(connection.transaction()),
             ):
-                # Without a limit, for an index on a large table takes its time.
-                await self._migrate(Statements(connection, self._schema.render, timeout="0"))
+                await self._migrate(connection)
         except _ENVIRONMENT as error:
             raise StoreUnavailable(f"PostgreSQL: {error}") from error
 
-    async def _migrate(self, statements: Statements) -> None:
-        await statements.fetch(_LOCK_MIGRATIONS, (f"payfulfill:{self._schema.name}",))
-        for statement in self._schema.creation():
-            await statements.execute(statement, ())
+    async def _migrate(self, connection: Any) -> None:
+        schema = self._schema
+        await settle(connection.execute(_LOCK_MIGRATIONS, (f"payfulfill:{schema.name}",)))
+        if schema.making is not None:
+            await settle(connection.execute(schema.making, ()))
+        # Without a limit, for an index on a large table takes its time.
+        statements = Statements(connection, schema.render, timeout="0")
+        await statements.execute(VERSION_TABLE, ())
         version = (await statements.fetch(GET_VERSION, ()))[0][0] or 0
-        for step in [*self._schema.steps()][version:]:
+        for step in [*schema.steps()][version:]:
             for statement in step:
                 await statements.execute(statement, ())
-        self._schema.check((await statements.fetch(GET_VERSION, ()))[0][0])
+        schema.check((await statements.fetch(GET_VERSION, ()))[0][0])
 
     async def close(self) -> None:
         """Closes the connections that were opened here."""
         await self._source.close()
+
+
+async def _require_transaction(connection: Any) -> None:
+    """Refuses to join where what is written would be committed at once."""
+    if connection.info.transaction_status == TransactionStatus.IDLE and not connection.autocommit:
+        await settle(connection.execute("SELECT 1"))  # psycopg begins it now
+    if connection.info.transaction_status != TransactionStatus.INTRANS:
+        raise ConfigurationError(_NOT_BEGUN)
 
 
 def _transaction(connection: Any) -> psycopg.Transaction | psycopg.AsyncTransaction:
@@ -245,10 +273,11 @@ class PostgresStore:
         Raises:
             ConfigurationError: `source` is something else, or `schema` cannot be a name.
         """
+        self.schema: Final = schema
         self._core = _Core(sync_source(source, pool_size), Schema(schema), time.sleep)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(schema={self._core._schema.name!r})"
+        return f"PostgresStore(schema={self.schema!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -261,9 +290,31 @@ class PostgresStore:
     ) -> None:
         self.close()
 
-    def run(self, body: Body[T], *, read_only: bool = False) -> T:
+    def run(
+        self,
+        body: Body[T],
+        *,
+        read_only: bool = False,
+        alone: bool = False,  # noqa: ARG002  # each body is
+    ) -> T:
         """See `payfulfill.ports.Store.run`."""
         return drive(self._core.run(body, read_only=read_only))
+
+    def joined(self, connection: psycopg.Connection[Any]) -> JoinedStore:
+        """This store inside a transaction of yours, which you commit or roll back: for handling
+        an event, for access and downloads, and for free or granted purchases.
+
+        What calls Stripe raises `CannotJoin`. Nothing is tried again: when a conflict raises
+        `StoreUnavailable`, run your transaction again. Answer Stripe only after your commit.
+
+        Args:
+            connection: One that is in a transaction, or begins one by itself.
+        """
+        return JoinedStore(
+            lambda body: drive(self._core.run_inside(connection, body)),
+            is_async=False,
+            async_hooks=False,
+        )
 
     def migrate(self) -> None:
         """Makes the tables, or brings them up to date. Several processes may do so at once.
@@ -288,10 +339,11 @@ class AsyncPostgresStore:
 
     def __init__(self, source: str | Any, *, schema: str = "public", pool_size: int = 10) -> None:
         """See `PostgresStore`; a pool or a connection is psycopg's async one."""
+        self.schema: Final = schema
         self._core = _Core(async_source(source, pool_size), Schema(schema), asyncio.sleep)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(schema={self._core._schema.name!r})"
+        return f"AsyncPostgresStore(schema={self.schema!r})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -304,9 +356,21 @@ class AsyncPostgresStore:
     ) -> None:
         await self.close()
 
-    async def run(self, body: Body[T], *, read_only: bool = False) -> T:
+    async def run(
+        self,
+        body: Body[T],
+        *,
+        read_only: bool = False,
+        alone: bool = False,  # noqa: ARG002  # each body is
+    ) -> T:
         """See `payfulfill.ports.Store.run`."""
         return await self._core.run(body, read_only=read_only)
+
+    def joined(self, connection: psycopg.AsyncConnection[Any]) -> JoinedStore:
+        """See `PostgresStore.joined`."""
+        return JoinedStore(
+            lambda body: self._core.run_inside(connection, body), is_async=True, async_hooks=True
+        )
 
     async def migrate(self) -> None:
         """See `PostgresStore.migrate`."""

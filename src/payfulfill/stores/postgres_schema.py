@@ -40,8 +40,7 @@ class Schema:
 
     def _render(self, sql: str) -> str:
         """A statement as psycopg takes it: our tables in their place, parameters as `%s`."""
-        placed = _OURS.sub(lambda match: self._place + match[0], sql)
-        return placed.replace("?", "%s")
+        return _OURS.sub(lambda match: self._place + match[0], sql.replace("?", "%s"))
 
     def steps(self) -> Iterator[list[str]]:
         """What takes the tables from each version to the next."""
@@ -50,11 +49,11 @@ class Schema:
             step = [text.replace(" TEXT", ' TEXT COLLATE "C"') for text in statements]
             yield [*step, ADD_VERSION.replace("?", str(version))]
 
-    def creation(self) -> Iterator[str]:
-        """What must be there before the first step."""
-        if self.name != "public":  # to make sure of that one takes a right that few roles have
-            yield f"CREATE SCHEMA IF NOT EXISTS {self._place.rstrip('.')}"
-        yield VERSION_TABLE
+    @property
+    def making(self) -> str | None:
+        """What makes the schema itself; None for the one that is always there, for the right to
+        make schemas is one that few roles have."""
+        return None if self.name == "public" else f"CREATE SCHEMA IF NOT EXISTS {self._place[:-1]}"
 
     def check(self, version: Any) -> None:
         """Refuses tables that are not of our version.
@@ -80,5 +79,6 @@ def postgres_ddl(schema: str = "public") -> list[str]:
         schema: The schema of PostgreSQL's in which they are to be.
     """
     place = Schema(schema)
-    every = [*place.creation(), *(each for step in place.steps() for each in step)]
-    return [place.render(statement).replace("%%", "%") for statement in every]
+    tables = [VERSION_TABLE, *(each for step in place.steps() for each in step)]
+    every = [place.making, *map(place.render, tables)]
+    return [statement.replace("%%", "%") for statement in every if statement is not None]
