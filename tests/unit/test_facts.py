@@ -6,7 +6,7 @@ import copy
 import functools
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -319,7 +319,7 @@ def test_intents_are_found_in_order() -> None:
         intent_key("pi_10"): {"status": CANCELED},
         "intention:pi_3": {"status": OPEN},
     }
-    found: Iterator[tuple[str, Mapping[str, Any]]] = intents(facts)
+    found: Sequence[tuple[str, Mapping[str, Any]]] = intents(facts)
     assert list(found) == [("pi_10", {"status": CANCELED}), ("pi_2", {"status": OPEN})]
 
 

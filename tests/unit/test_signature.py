@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stripe import WebhookSignature
 
 from payfulfill.errors import ConfigurationError, SignatureRejected
-from payfulfill.stripe.signature import TOLERANCE, check_secrets, sign, verify
+from payfulfill.stripe.signature import TOLERANCE, Verifier, check_secrets, sign, verify
 
 BODY = b'{"id":"evt_1","object":"event"}'
 SECRET = "whsec_" + "a" * 32
@@ -53,6 +53,17 @@ def test_we_sign_as_the_sdk_signs(text: str, secret: str, time: int) -> None:
     header = WebhookSignature.generate_signature_header(text, secret, time)
     assert sign(text.encode(), secret, time) == header
     verify(text.encode(), header, [secret], time)
+
+
+def test_a_verifier_keeps_nothing_of_the_webhooks_before() -> None:
+    verifier = Verifier([SECRET])
+    for number in range(3):
+        body = BODY + b" " * number
+        verifier.verify(body, sign(body, SECRET, NOW), NOW)
+    with pytest.raises(SignatureRejected):
+        verifier.verify(BODY + b" ", GOOD, NOW)
+    verifier.verify(BODY, GOOD, NOW)
+    assert SECRET not in repr(verifier)
 
 
 def test_the_scheme_itself() -> None:

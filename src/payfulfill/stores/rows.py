@@ -92,7 +92,7 @@ _PAYMENT_STATUS: Final = {one.value: one for one in PaymentStatus}
 _EVENT_STATUS: Final = {one.value: one for one in EventStatus}
 
 # A shop has few products and few prices; as values that were checked once, they are kept.
-_product: Final = lru_cache(maxsize=1024)(ProductRef)
+product_ref: Final = lru_cache(maxsize=1024)(ProductRef)
 _money: Final = lru_cache(maxsize=1024)(Money)
 
 
@@ -137,7 +137,7 @@ def payment_from(row: Row) -> Payment:
     return Payment(
         buyer_id=row[0],
         id=row[1],
-        product=_product(row[2], row[3]),
+        product=product_ref(row[2], row[3]),
         title=row[4],
         amount=_money(row[5], row[6]),
         terms=load_terms(row[7]),
@@ -198,7 +198,7 @@ def purchase_from(row: Row) -> Purchase:
         buyer_id=row[0],
         source=row[1],
         id=row[2],
-        product=_product(row[3], row[4]),
+        product=product_ref(row[3], row[4]),
         title=row[5],
         kind=_KIND[row[6]],
         payment_id=row[7],
@@ -220,7 +220,7 @@ def download_from(row: Row) -> Download:
     return Download(
         buyer_id=row[0],
         id=row[1],
-        product=_product(row[2], row[3]),
+        product=product_ref(row[2], row[3]),
         purchase_id=row[4],
         at=moment(row[5]),
         address=row[6],

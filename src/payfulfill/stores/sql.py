@@ -68,10 +68,6 @@ class _Repository:
         self._statements = statements
         self._dialect = dialect
 
-    async def _one(self, sql: str, *parameters: Any) -> Row | None:
-        found = await self._statements.fetch(sql, parameters)
-        return found[0] if found else None
-
 
 class _Payments(_Repository):
     __slots__ = ()
@@ -81,20 +77,24 @@ class _Payments(_Repository):
         return await self._statements.execute(queries.ADD_PAYMENT, row) == 1
 
     async def get(self, buyer_id: str, payment_id: str) -> Payment | None:
-        row = await self._one(queries.GET_PAYMENT, buyer_id, payment_id)
-        return None if row is None else rows.payment_from(row)
+        found = await self._statements.fetch(queries.GET_PAYMENT, (buyer_id, payment_id))
+        return rows.payment_from(found[0]) if found else None
 
     async def lock(self, buyer_id: str, payment_id: str) -> Payment | None:
-        row = await self._one(queries.GET_PAYMENT + self._dialect.for_update, buyer_id, payment_id)
-        return None if row is None else rows.payment_from(row)
+        found = await self._statements.fetch(
+            queries.GET_PAYMENT + self._dialect.for_update, (buyer_id, payment_id)
+        )
+        return rows.payment_from(found[0]) if found else None
 
     async def save(self, payment: Payment) -> None:
         key = (payment.buyer_id, payment.id)
         await self._statements.send(queries.SAVE_PAYMENT, (*rows.rest_of_payment(payment), *key))
 
     async def latest(self, buyer_id: str, product: ProductRef) -> Payment | None:
-        row = await self._one(queries.LATEST_PAYMENT, buyer_id, product.type, product.id)
-        return None if row is None else rows.payment_from(row)
+        found = await self._statements.fetch(
+            queries.LATEST_PAYMENT, (buyer_id, product.type, product.id)
+        )
+        return rows.payment_from(found[0]) if found else None
 
     async def of_buyer(self, buyer_id: str, limit: int, before: str | None) -> list[Payment]:
         key = (buyer_id, queries.AFTER_ALL_IDS if before is None else before, limit)
@@ -116,8 +116,8 @@ class SqlPurchases(_Repository):
 
     async def get(self, buyer_id: str, purchase_id: str) -> Purchase | None:
         """See `payfulfill.ports.PurchaseRepository.get`."""
-        row = await self._one(queries.GET_PURCHASE, buyer_id, purchase_id)
-        return None if row is None else rows.purchase_from(row)
+        found = await self._statements.fetch(queries.GET_PURCHASE, (buyer_id, purchase_id))
+        return rows.purchase_from(found[0]) if found else None
 
     async def save(self, purchase: Purchase) -> None:
         """See `payfulfill.ports.PurchaseRepository.save`."""
@@ -158,12 +158,12 @@ class _Downloads(_Repository):
         return await self._statements.execute(queries.ADD_DOWNLOAD, row) == 1
 
     async def get(self, buyer_id: str, download_id: str) -> Download | None:
-        row = await self._one(queries.GET_DOWNLOAD, buyer_id, download_id)
-        return None if row is None else rows.download_from(row)
+        found = await self._statements.fetch(queries.GET_DOWNLOAD, (buyer_id, download_id))
+        return rows.download_from(found[0]) if found else None
 
     async def count(self, buyer_id: str, purchase_id: str, limit: int) -> int | None:
-        row = await self._one(queries.COUNT, buyer_id, purchase_id, limit, limit)
-        return None if row is None else int(row[0])
+        found = await self._statements.fetch(queries.COUNT, (buyer_id, purchase_id, limit, limit))
+        return int(found[0][0]) if found else None
 
     async def used(self, buyer_id: str, purchase_ids: Collection[str]) -> Mapping[str, int]:
         if not purchase_ids:
@@ -191,8 +191,10 @@ class _Events(_Repository):
         return await self._statements.execute(queries.ADD_EVENT, row) == 1
 
     async def lock(self, account: str, event_id: str) -> StoredEvent | None:
-        row = await self._one(queries.GET_EVENT + self._dialect.for_update, account, event_id)
-        return None if row is None else rows.event_from(row)
+        found = await self._statements.fetch(
+            queries.GET_EVENT + self._dialect.for_update, (account, event_id)
+        )
+        return rows.event_from(found[0]) if found else None
 
     async def save(self, event: StoredEvent) -> None:
         key = (event.account, event.id)
@@ -240,8 +242,10 @@ class _Slots(_Repository):
     __slots__ = ()
 
     async def lock(self, buyer_id: str, product: ProductRef) -> str | None:
-        row = await self._one(self._dialect.lock_slot, buyer_id, product.type, product.id)
-        return None if row is None else row[0]
+        found = await self._statements.fetch(
+            self._dialect.lock_slot, (buyer_id, product.type, product.id)
+        )
+        return found[0][0] if found else None
 
     async def put(self, buyer_id: str, product: ProductRef, payment_id: str | None) -> None:
         row = (buyer_id, product.type, product.id, payment_id)
@@ -257,8 +261,11 @@ class _Refs(_Repository):
         return await self._statements.execute(queries.ADD_REF, row) == 1
 
     async def get(self, ref: str) -> Target | None:
-        row = await self._one(queries.GET_REF, ref)
-        return None if row is None else Target(row[0], ProductRef(row[1], row[2]), row[3])
+        found = await self._statements.fetch(queries.GET_REF, (ref,))
+        if not found:
+            return None
+        buyer_id, type_, product_id, payment_id = found[0]
+        return Target(buyer_id, rows.product_ref(type_, product_id), payment_id)
 
 
 class SqlUnitOfWork:
