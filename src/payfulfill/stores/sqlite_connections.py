@@ -14,7 +14,7 @@ from payfulfill.stores.rows import Row
 from payfulfill.stores.schema import SCHEMA
 from payfulfill.stores.sql import Dialect, SqlUnitOfWork
 
-_DIALECT: Final = Dialect(
+DIALECT: Final = Dialect(
     for_update="",  # a write transaction locks the whole database
     lock_slot="SELECT payment_id FROM payfulfill_slots "
     "WHERE buyer_id = ? AND product_type = ? AND product_id = ?",
@@ -147,7 +147,7 @@ class Connections:
             connection.close()
             raise
         self._file = self._identity()
-        return Opened(connection, SqlUnitOfWork(_Statements(connection), _DIALECT, connection))
+        return Opened(connection, SqlUnitOfWork(_Statements(connection), DIALECT, connection))
 
     def _identity(self) -> tuple[int, int] | None:
         """Which file the name stands for now."""
