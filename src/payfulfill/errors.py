@@ -35,6 +35,12 @@ class ConfigurationError(PayfulfillError):
     code = "configuration"
 
 
+class CannotJoin(ConfigurationError):
+    """This calls Stripe, so it cannot be done inside your own transaction; use the store itself."""
+
+    code = "cannot_join"
+
+
 # --- What was asked for makes no sense ---------------------------------------------------
 
 

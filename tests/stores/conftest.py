@@ -86,4 +86,5 @@ def postgres_schema(postgres: Server) -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
     yield name
     with psycopg.connect(postgres.url, autocommit=True) as connection:
-        connection.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
+        for schema in (name, f"{name}_fresh"):
+            connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')

@@ -3,271 +3,127 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
-from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
+from tests.stores import broken_rivals as rivals
+from tests.stores import broken_stores as broken
+from tests.stores.contracts import MemoryContract, RowLockContract, SQLiteContract
+from tests.stores.row_locks import AsyncRowLockStore, RowLockStore
 
-from payfulfill.colour import drive
-from payfulfill.models import (
-    Download,
-    Payment,
-    ProductRef,
-    Purchase,
-    Review,
-    StoredEvent,
-)
-from payfulfill.ports import Body
-from payfulfill.stores import MemoryStore, memory
+from payfulfill.stores import SQLiteStore
 from payfulfill.testing import StoreContract
 
-# --- stores that are wrong ---------------------------------------------------------------------
+TESTS: Final = [name for name in dir(StoreContract) if name.startswith("test_")]
 
 
-class _Broken(MemoryStore):
-    """A store with a repository of its own: the class `Events` within it stands for `events`."""
-
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
-        def wrong(uow: Any) -> Any:
-            for name in ("payments", "purchases", "downloads", "events", "reviews", "slots"):
-                part = getattr(self, name.capitalize(), None)
-                if part is not None:
-                    setattr(uow, name, part(uow.connection))
-            return body(uow)
-
-        return super().run(wrong, read_only=read_only)
+def _make(kind: Callable[..., Any], path: Path) -> tuple[StoreContract, Any]:
+    """A store, and the contract for stores of its kind."""
+    if isinstance(kind, type) and issubclass(kind, SQLiteStore):
+        in_file = kind(path / "shop.db")
+        in_file.migrate()
+        return SQLiteContract(), in_file
+    store: Any = kind()
+    if isinstance(store, (AsyncRowLockStore, RowLockStore)):
+        return RowLockContract(), store
+    return MemoryContract(), store
 
 
-class _NoUniqueness(_Broken):
-    class Events(memory._Events):
-        async def add(self, event: StoredEvent) -> bool:
-            self._tx.put("events", (event.account, event.id), event)
-            return True
-
-
-class _SilentDuplicate(_Broken):
-    """It keeps the first row, but says that it took the second."""
-
-    class Purchases(memory._Purchases):
-        async def add(self, purchase: Purchase) -> bool:
-            await super().add(purchase)
-            return True
-
-
-class _LostSave(_Broken):
-    class Payments(memory._Payments):
-        async def save(self, payment: Payment) -> None:
-            pass
-
-
-class _ForgetfulSave(_Broken):
-    """One column is missing in its UPDATE."""
-
-    class Payments(memory._Payments):
-        async def save(self, payment: Payment) -> None:
-            before = await self.get(payment.buyer_id, payment.id)
-            if before is not None:
-                await super().save(replace(payment, attempt=before.attempt))
-
-
-class _InsertingSave(_Broken):
-    class Events(memory._Events):
-        async def save(self, event: StoredEvent) -> None:
-            self._tx.put("events", (event.account, event.id), event)
-
-
-class _AcknowledgedNotApplied(_Broken):
-    class Downloads(memory._Downloads):
-        async def add(self, download: Download) -> bool:
-            return await self.get(download.buyer_id, download.id) is None
-
-
-class _OneTooMany(_Broken):
-    class Downloads(memory._Downloads):
-        async def count(self, buyer_id: str, purchase_id: str, limit: int) -> int | None:
-            return await super().count(buyer_id, purchase_id, limit + 1)
-
-
-class _SharedDownloadIds(_Broken):
-    """Download ids are unique, but not by buyer."""
-
-    class Downloads(memory._Downloads):
-        async def add(self, download: Download) -> bool:
-            taken = any(id == download.id for _, id in self._tx.tables["downloads"])
-            return False if taken else await super().add(download)
-
-
-class _WholeSeconds(_Broken):
-    class Events(memory._Events):
-        async def add(self, event: StoredEvent) -> bool:
-            return await super().add(
-                replace(event, received_at=event.received_at.replace(microsecond=0))
-            )
-
-
-class _TriesWhatIsDone(_Broken):
-    class Events(memory._Events):
-        async def due(self, now: datetime, limit: int) -> list[StoredEvent]:
-            events = self._tx.tables["events"].values()
-            due = [one for one in events if one.next_try_at and one.next_try_at <= now]
-            return sorted(due, key=lambda one: one.next_try_at)[:limit]
-
-
-class _SlotOfTheBuyer(_Broken):
-    """One slot a buyer, whatever the product."""
-
-    class Slots(memory._Slots):
-        async def lock(self, buyer_id: str, product: ProductRef) -> str | None:
-            return await super().lock(buyer_id, ProductRef("any", "any"))
-
-        async def put(self, buyer_id: str, product: ProductRef, payment_id: str | None) -> None:
-            await super().put(buyer_id, ProductRef("any", "any"), payment_id)
-
-
-class _ReopensReviews(_Broken):
-    class Reviews(memory._Reviews):
-        async def add(self, review: Review) -> bool:
-            held = self._tx.tables["reviews"].get(review.id)
-            if held is None or held.closed_at is not None:
-                self._tx.put("reviews", review.id, review)
-                return True
-            return False
-
-
-class _DirtyRollback(MemoryStore):
-    """What a body wrote before it raised stays."""
-
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
-        with self._lock:
-            return drive(body(memory._UnitOfWork(memory._Transaction(self._tables))))
-
-
-class _RollsBackErrorsOnly(MemoryStore):
-    """It rolls back on `Exception`; what stops the process commits half."""
-
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
-        with self._lock:
-            transaction = memory._Transaction(self._tables)
-            try:
-                return drive(body(memory._UnitOfWork(transaction)))
-            except Exception:
-                transaction.roll_back()
-                raise
-
-
-class _NeverCommits(MemoryStore):
-    """It answers as if it had written, and did not."""
-
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
-        with self._lock:
-            transaction = memory._Transaction(self._tables)
-            try:
-                return drive(body(memory._UnitOfWork(transaction)))
-            finally:
-                transaction.roll_back()
-
-
-class _RunsTwice(MemoryStore):
-    """It runs a body again without undoing its first run."""
-
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
-        super().run(body, read_only=read_only)
-        return super().run(body, read_only=read_only)
-
-
-class _WrapsErrors(MemoryStore):
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
-        try:
-            return super().run(body, read_only=read_only)
-        except Exception as error:
-            raise RuntimeError("transaction failed") from error
-
-
-class _CheckThenInsert(_Broken):
-    """It looks first and counts afterwards, and others come between."""
-
-    class Downloads(memory._Downloads):
-        async def count(self, buyer_id: str, purchase_id: str, limit: int) -> int | None:
-            used = self._tx.tables["counters"].get((buyer_id, purchase_id), 0)
-            if used >= limit:
-                return None
-            time.sleep(0.02)
-            self._tx.put("counters", (buyer_id, purchase_id), used + 1)
-            return int(used + 1)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lock = nullcontext()  # type: ignore[assignment]  # that is what is wrong
-
-
-# --- what the contract makes of them -------------------------------------------------------------
-
-
-class _Contract(StoreContract):
-    def write_through(self, connection: Any, value: str) -> None:
-        connection.put("host", value, value)
-
-    def read_through(self, connection: Any) -> list[str]:
-        return list(connection.tables["host"])
-
-
-def _tests() -> list[str]:
-    return [name for name in dir(_Contract) if name.startswith("test_")]
-
-
-def _failures(make: Callable[[], MemoryStore], names: Iterable[str]) -> set[str]:
+def _failures(kind: Callable[..., Any], names: Iterable[str], path: Path) -> set[str]:
     """Which tests of the contract a store fails."""
     failed = set()
-    with asyncio.Runner() as loop:
-        for name in names:
+    for name in names:
+        contract, store = _make(kind, path)
+        with asyncio.Runner() as loop:
             try:
-                getattr(_Contract(), name)(make(), loop)
-            except pytest.skip.Exception:
-                pass
-            except Exception:
+                getattr(contract, name)(store, loop)
+            except (Exception, pytest.fail.Exception):
                 failed.add(name)
+            finally:
+                if isinstance(store, SQLiteStore):
+                    store.close()
     return failed
 
 
-def test_a_right_store_fails_none() -> None:
-    assert len(_tests()) > 70
-    assert _failures(MemoryStore, _tests()) == set()
-
-
 @pytest.mark.parametrize(
-    ("store", "caught_by"),
+    ("kind", "caught_by"),
     [
-        (_NoUniqueness, "test_an_event_is_added_once"),
-        (_SilentDuplicate, "test_a_source_has_one_purchase"),
-        (_LostSave, "test_from_buy_to_download"),
-        (_ForgetfulSave, "test_saving_a_payment_writes_all_that_changes"),
-        (_InsertingSave, "test_saving_an_event_that_is_not_there_changes_nothing"),
-        (_AcknowledgedNotApplied, "test_a_download_comes_back_as_it_was_added"),
-        (_OneTooMany, "test_a_limit_of_none_at_all_lets_nothing_through"),
-        (_SharedDownloadIds, "test_a_download_id_is_used_once_by_each_buyer"),
-        (_WholeSeconds, "test_an_event_comes_back_as_it_was_added"),
-        (_TriesWhatIsDone, "test_only_pending_events_are_due"),
-        (_SlotOfTheBuyer, "test_a_slot_is_of_one_buyer_and_one_product"),
-        (_ReopensReviews, "test_a_closed_review_is_not_opened_again"),
-        (_DirtyRollback, "test_the_hosts_writes_roll_back_with_ours"),
-        (_RollsBackErrorsOnly, "test_a_body_that_raises_leaves_nothing"),
-        (_NeverCommits, "test_what_is_committed_is_there"),
-        (_RunsTwice, "test_bodies_are_called_afresh"),
-        (_WrapsErrors, "test_run_raises_what_the_body_raises"),
-        (_CheckThenInsert, "test_counters_never_pass_their_limit"),
+        (broken.NoUniqueness, "test_an_event_is_added_once"),
+        (broken.SilentDuplicate, "test_a_source_has_one_purchase"),
+        (broken.LostSave, "test_from_buy_to_download"),
+        (broken.ForgetfulSave, "test_saving_a_payment_writes_all_that_changes"),
+        (broken.InsertingSave, "test_saving_an_event_that_is_not_there_changes_nothing"),
+        (broken.AcknowledgedNotApplied, "test_a_download_comes_back_as_it_was_added"),
+        (broken.OneTooMany, "test_a_limit_of_none_at_all_lets_nothing_through"),
+        (broken.SharedDownloadIds, "test_a_download_id_is_used_once_by_each_buyer"),
+        (broken.WholeSeconds, "test_an_event_comes_back_as_it_was_added"),
+        (broken.TriesWhatIsDone, "test_only_pending_events_are_due"),
+        (broken.SlotOfTheBuyer, "test_a_slot_is_of_one_buyer_and_one_product"),
+        (broken.ReopensReviews, "test_a_closed_review_is_not_opened_again"),
+        (broken.IgnoresCase, "test_ids_that_look_alike_are_others"),
+        (broken.CutsIdsOff, "test_ids_as_long_as_they_may_be"),
+        (broken.KeepsFloats, "test_numbers_come_back_as_whole_numbers"),
+        (broken.PagesByTimeAlone, "test_pages_of_any_size"),
+        (broken.DirtyRollback, "test_the_hosts_writes_roll_back_with_ours"),
+        (broken.RollsBackErrorsOnly, "test_a_body_that_raises_leaves_nothing"),
+        (broken.NeverCommits, "test_what_is_committed_is_there"),
+        (broken.RunsTwice, "test_bodies_are_called_afresh"),
+        (broken.WrapsErrors, "test_run_raises_what_the_body_raises"),
+        (broken.LimitByReadAndWrite, "test_counters_never_pass_their_limit"),
+        (rivals.LocksNoPayments, "test_what_is_locked_is_as_the_one_before_left_it"),
+        (rivals.LocksNoEvents, "test_what_is_locked_is_as_the_one_before_left_it"),
+        (rivals.LocksNoSlots, "test_a_slot_guards_what_is_read_under_it"),
+        (rivals.LocksNoSlots, "test_two_payments_of_one_product_that_meet"),
+        (rivals.AsyncLocksNoSlots, "test_a_slot_guards_what_is_read_under_it"),
+        (rivals.AsyncLocksNoSlots, "test_two_creates_that_meet"),
+        (
+            rivals.LocksOnlySlotsThatAreThere,
+            "test_a_slot_that_is_not_there_is_locked_all_the_same",
+        ),
+        (rivals.TakesWithoutLocking, "test_taking_an_event_locks_what_it_is_about"),
+        (rivals.TakesTheLastRef, "test_taking_an_event_gives_what_the_repositories_give"),
+        (rivals.CheckThenInsert, "test_an_add_that_meets_an_uncommitted_one"),
+        (rivals.CheckThenInsert, "test_one_event_that_meets_itself"),
+        (rivals.CountsWhatItSawFirst, "test_the_last_download_is_counted_once"),
+        (rivals.DirtyRead, "test_what_is_not_committed_is_seen_by_nobody"),
+        (rivals.NoSnapshot, "test_a_read_only_run_sees_one_state"),
+        (
+            rivals.SnapshotsOfReadersAndWriters,
+            "test_what_is_locked_is_as_the_one_before_left_it",
+        ),
+        (rivals.RetriesOnTopOfItsFirstRun, "test_two_that_wait_for_each_other_both_end"),
+        (rivals.GivesUpOnDeadlock, "test_two_that_wait_for_each_other_both_end"),
+        (rivals.AcknowledgesBeforeItCommits, "test_who_was_told_sees_it"),
+        (rivals.HoldsItsLocksAfterAnError, "test_an_error_frees_what_was_locked"),
+        (rivals.ForgetsOnMigrate, "test_migrating_again_changes_nothing"),
+        (rivals.RefusesNothingNewer, "test_a_newer_schema_is_refused"),
+        (rivals.RunsWithoutTables, "test_a_store_that_was_not_migrated_says_so"),
+        (rivals.MigratesOnceOnly, "test_several_migrations_at_once"),
+        (rivals.CommitsTheHostsTransaction, "test_a_joined_store_rolls_back_with_the_host"),
+        (rivals.CommitsTheHostsTransaction, "test_joined_writes_wait_for_the_hosts_commit"),
+        (rivals.JoinsNothing, "test_services_in_the_hosts_transaction"),
+        (
+            rivals.RetriesInTheHostsTransaction,
+            "test_a_joined_store_raises_what_the_body_raises",
+        ),
+        (
+            rivals.LeavesHalfInTheHostsTransaction,
+            "test_a_joined_run_that_raises_leaves_nothing_in_it",
+        ),
+        (rivals.CountsByItself, "test_processes_count_to_the_limit_together"),
+        (rivals.CountsByItself, "test_processes_download_to_the_limit_together"),
+        (rivals.WritesWhenItIsClosed, "test_what_a_killed_process_was_told_is_there"),
     ],
 )
-def test_a_wrong_store_fails(store: type[MemoryStore], caught_by: str) -> None:
-    assert caught_by in _tests()
-    assert _failures(store, [caught_by]) == {caught_by}
+def test_a_wrong_store_fails(kind: Callable[..., Any], caught_by: str, tmp_path: Path) -> None:
+    assert caught_by in TESTS
+    assert _failures(kind, [caught_by], tmp_path) == {caught_by}
 
 
-def test_journeys_notice_what_repositories_lose() -> None:
+def test_journeys_notice_what_repositories_lose(tmp_path: Path) -> None:
     """Also without the test of the very method, a wrong store does not pass."""
-    journeys = [name for name in _tests() if "many" in name or name.startswith("test_any_order")]
-    assert _failures(_LostSave, journeys)
-    assert _failures(_NoUniqueness, journeys)
+    journeys = [name for name in TESTS if "many" in name or name.startswith("test_any_order")]
+    assert _failures(broken.LostSave, journeys, tmp_path)
+    assert _failures(broken.NoUniqueness, journeys, tmp_path)

@@ -1,30 +1,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any
 
+import psycopg
 import pytest
+from tests.stores.contracts import PostgresContract
 
 from payfulfill.stores import AsyncPostgresStore, PostgresStore
-from payfulfill.testing import StoreContract
-from payfulfill.testing.servers import Server
-
-if TYPE_CHECKING:
-    import psycopg
 
 
-def _found_by_hooks(server: Server, schema: str) -> str:
-    """Where the host's tables are found without naming the schema."""
-    return f"{server.url}&options=-csearch_path%3D{schema}"
-
-
-class TestPostgresStore(StoreContract):
+class TestPostgresStore(PostgresContract):
     @pytest.fixture
-    def store(self, postgres: Server, postgres_schema: str) -> Iterator[PostgresStore]:
-        with PostgresStore(
-            _found_by_hooks(postgres, postgres_schema), schema=postgres_schema
-        ) as store:
+    def store(self, postgres_schema: str) -> Iterator[PostgresStore]:
+        with PostgresStore(self.url, schema=postgres_schema) as store:
             store.migrate()
             yield store
 
@@ -35,15 +26,16 @@ class TestPostgresStore(StoreContract):
     def read_through(self, connection: psycopg.Connection[Any]) -> Sequence[str]:
         return [row[0] for row in connection.execute("SELECT value FROM host").fetchall()]
 
+    @contextmanager
+    def host_transaction(self, store: Any) -> Iterator[psycopg.Connection[Any]]:
+        with psycopg.connect(self.url) as connection:
+            yield connection
 
-class TestAsyncPostgresStore(StoreContract):
+
+class TestAsyncPostgresStore(PostgresContract):
     @pytest.fixture
-    def store(
-        self, postgres: Server, postgres_schema: str, loop: asyncio.Runner
-    ) -> Iterator[AsyncPostgresStore]:
-        store = AsyncPostgresStore(
-            _found_by_hooks(postgres, postgres_schema), schema=postgres_schema
-        )
+    def store(self, postgres_schema: str, loop: asyncio.Runner) -> Iterator[AsyncPostgresStore]:
+        store = AsyncPostgresStore(self.url, schema=postgres_schema)
         loop.run(store.migrate())
         yield store
         loop.run(store.close())
@@ -55,3 +47,14 @@ class TestAsyncPostgresStore(StoreContract):
     async def read_through(self, connection: psycopg.AsyncConnection[Any]) -> Sequence[str]:
         cursor = await connection.execute("SELECT value FROM host")
         return [row[0] for row in await cursor.fetchall()]
+
+    def host_transaction(
+        self, store: Any
+    ) -> AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]:
+        return _transaction(self.url)
+
+
+@asynccontextmanager
+async def _transaction(url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        yield connection

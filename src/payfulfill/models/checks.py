@@ -7,8 +7,9 @@ import re
 from payfulfill.errors import InvalidRequest
 
 MAX_ID_LENGTH = 500
-"""Ids travel in the metadata of Stripe's objects, whose values hold 500 characters:
-https://docs.stripe.com/api/metadata"""
+"""Bytes. Ids travel in the metadata of Stripe's objects, whose values hold 500 characters
+(https://docs.stripe.com/api/metadata), and three of them must fit into a key of every store: one
+of PostgreSQL's holds 2,704 bytes."""
 
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")  # NUL and lone surrogates, which no store takes
 
@@ -22,9 +23,9 @@ def require_id(value: object, what: str) -> None:
     """
     if not isinstance(value, str):
         raise TypeError(f"{what} must be a string, not {type(value).__name__}")
-    if not value.strip() or len(value) > MAX_ID_LENGTH or _NOT_TEXT.search(value):
+    if not value.strip() or _NOT_TEXT.search(value) or len(value.encode()) > MAX_ID_LENGTH:
         raise InvalidRequest(
-            f"{what} must be 1 to {MAX_ID_LENGTH} characters, not all blank, without NUL and "
+            f"{what} must be 1 to {MAX_ID_LENGTH} bytes of UTF-8, not all blank, without NUL and "
             "lone surrogates"
         )
 

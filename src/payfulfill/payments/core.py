@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 from payfulfill.colour import settle
 from payfulfill.errors import (
     AlreadyOwned,
+    CannotJoin,
     CurrencyNotOffered,
     Forbidden,
     GatewayFailed,
@@ -35,6 +36,7 @@ from payfulfill.errors import (
 from payfulfill.facts import OPEN, intents, order_key
 from payfulfill.fulfilment import Fulfilment, Recorded, with_step
 from payfulfill.ids import new_id
+from payfulfill.joined import gateway_beside, is_joined
 from payfulfill.models import (
     Attempt,
     AttemptState,
@@ -102,7 +104,7 @@ class PaymentCore:
         hook: PurchaseHook | None,
     ) -> None:
         self._store = store
-        self._gateway = gateway
+        self._gateway = gateway_beside(store, gateway)
         self._catalog = catalog
         self._clock = clock
         self._hook = hook
@@ -177,7 +179,14 @@ class PaymentCore:
         return Order(buyer, product, quote, extras)
 
     async def _plan(self, uow: UnitOfWork, order: Order) -> Step:
-        """Decides on the next step for what the slot of (buyer, product) holds."""
+        """Decides on the next step, and begins it if it can be taken at all."""
+        step = await self._next(uow, order)
+        if is_joined(self._store) and not isinstance(step, Finished):
+            raise CannotJoin
+        return step
+
+    async def _next(self, uow: UnitOfWork, order: Order) -> Step:
+        """The next step for what the slot of (buyer, product) holds."""
         buyer_id, ref, now = order.buyer.id, order.product.ref, self._clock.now()
         slot = await uow.slots.lock(buyer_id, ref)
         payment = await uow.payments.lock(buyer_id, slot) if slot else None

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError
+from payfulfill.joined import JoinedStore
 from payfulfill.models import (
     Download,
     EventStatus,
@@ -61,10 +63,15 @@ class _Transaction:
         if key in self.tables[table]:
             self.put(table, key, row)
 
-    def roll_back(self) -> None:
-        """Undoes all of it, the last change first."""
-        while self._undo:
+    def roll_back(self, to: int = 0) -> None:
+        """Undoes it, the last change first, down to what was done when it had `to` changes."""
+        while len(self._undo) > to:
             self._undo.pop()()
+
+    @property
+    def changes(self) -> int:
+        """How many changes it has made."""
+        return len(self._undo)
 
 
 class _Repository:
@@ -213,6 +220,16 @@ class _UnitOfWork:
         pass
 
 
+async def _run_inside(transaction: _Transaction, body: Body[T]) -> T:
+    """The result of a body inside a transaction that stays open."""
+    before = transaction.changes
+    try:
+        return await body(_UnitOfWork(transaction))
+    except BaseException:
+        transaction.roll_back(before)
+        raise
+
+
 class MemoryStore:
     """A store in memory, for sync services. Threads may share it.
 
@@ -230,18 +247,30 @@ class MemoryStore:
 
     def run(self, body: Body[T], *, read_only: bool = False) -> T:  # noqa: ARG002  # all alike
         """See `payfulfill.ports.Store.run`."""
+        with self.transaction() as transaction:
+            return drive(body(_UnitOfWork(transaction)))
+
+    @contextmanager
+    def transaction(self) -> Iterator[_Transaction]:
+        """A transaction of the host's, for `joined`: it is kept unless something raises."""
         if self._thread == threading.get_ident():
             raise ConfigurationError(_NESTED)
         with self._lock:
             transaction = _Transaction(self._tables)
             self._thread = threading.get_ident()
             try:
-                return drive(body(_UnitOfWork(transaction)))
+                yield transaction
             except BaseException:
                 transaction.roll_back()
                 raise
             finally:
                 self._thread = None
+
+    def joined(self, connection: _Transaction) -> JoinedStore:
+        """This store inside a transaction that `transaction` gave, or that a hook is in."""
+        return JoinedStore(
+            lambda body: drive(_run_inside(connection, body)), is_async=False, async_hooks=False
+        )
 
     def migrate(self) -> None:
         """There is nothing to do; stores have this method."""
@@ -263,18 +292,30 @@ class AsyncMemoryStore:
 
     async def run(self, body: Body[T], *, read_only: bool = False) -> T:  # noqa: ARG002  # all alike
         """See `payfulfill.ports.Store.run`."""
+        async with self.transaction() as transaction:
+            return await body(_UnitOfWork(transaction))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[_Transaction]:
+        """See `MemoryStore.transaction`."""
         if self._task is not None and self._task is asyncio.current_task():
             raise ConfigurationError(_NESTED)
         async with self._lock:
             transaction = _Transaction(self._tables)
             self._task = asyncio.current_task()
             try:
-                return await body(_UnitOfWork(transaction))
+                yield transaction
             except BaseException:
                 transaction.roll_back()
                 raise
             finally:
                 self._task = None
+
+    def joined(self, connection: _Transaction) -> JoinedStore:
+        """See `MemoryStore.joined`."""
+        return JoinedStore(
+            lambda body: _run_inside(connection, body), is_async=True, async_hooks=True
+        )
 
     async def migrate(self) -> None:
         """There is nothing to do; stores have this method."""

@@ -21,6 +21,7 @@ from psycopg.pq import TransactionStatus
 
 from payfulfill.colour import drive, settle, within
 from payfulfill.errors import ConfigurationError, StoreUnavailable
+from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
 from payfulfill.stores.postgres_connections import Source, async_source, sync_source
 from payfulfill.stores.postgres_schema import GET_VERSION, Schema
@@ -50,6 +51,7 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 _NESTED: Final = "a hook called a service of its own store; use the unit of work that it was given"
 _BUSY: Final = "the connection is in a transaction of its own; joined() takes part in that one"
+_NOT_BEGUN: Final = "joined() takes a connection with a transaction that is open and has not failed"
 _LOST: Final = "PostgreSQL: the connection was lost during COMMIT, and its outcome is not known"
 
 _running: Final[ContextVar[tuple[object, ...]]] = ContextVar("payfulfill_postgres", default=())
@@ -186,6 +188,21 @@ class _Core:
             self._schema.check(found[0][0])
         self._checked = True
 
+    async def run_inside(self, connection: Any, body: Body[T]) -> T:
+        """The result of a body inside the transaction of `connection`, which stays open."""
+        await _require_transaction(connection)
+        statements = Statements(connection, self._schema.render, opened=True)
+        inside = _running.set((*_running.get(), self))
+        try:
+            async with within(connection.transaction()):  # a savepoint
+                result = await body(PostgresUnitOfWork(statements, connection))
+                await statements.complete()
+        except (*_ENVIRONMENT, *_CONFLICTS) as error:
+            raise StoreUnavailable(f"PostgreSQL: {error}") from error
+        finally:
+            _running.reset(inside)
+        return result
+
     async def migrate(self) -> None:
         """See `PostgresStore.migrate`."""
         deadline = time.monotonic() + DEADLINE
@@ -212,6 +229,14 @@ class _Core:
     async def close(self) -> None:
         """Closes the connections that were opened here."""
         await self._source.close()
+
+
+async def _require_transaction(connection: Any) -> None:
+    """Refuses to join where what is written would be committed at once."""
+    if connection.info.transaction_status == TransactionStatus.IDLE and not connection.autocommit:
+        await settle(connection.execute("SELECT 1"))  # psycopg begins it now
+    if connection.info.transaction_status != TransactionStatus.INTRANS:
+        raise ConfigurationError(_NOT_BEGUN)
 
 
 def _transaction(connection: Any) -> psycopg.Transaction | psycopg.AsyncTransaction:
@@ -245,10 +270,11 @@ class PostgresStore:
         Raises:
             ConfigurationError: `source` is something else, or `schema` cannot be a name.
         """
+        self.schema: Final = schema
         self._core = _Core(sync_source(source, pool_size), Schema(schema), time.sleep)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(schema={self._core._schema.name!r})"
+        return f"PostgresStore(schema={self.schema!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -264,6 +290,22 @@ class PostgresStore:
     def run(self, body: Body[T], *, read_only: bool = False) -> T:
         """See `payfulfill.ports.Store.run`."""
         return drive(self._core.run(body, read_only=read_only))
+
+    def joined(self, connection: psycopg.Connection[Any]) -> JoinedStore:
+        """This store inside a transaction of yours, which you commit or roll back: for handling
+        an event, for access and downloads, and for free or granted purchases.
+
+        What calls Stripe raises `CannotJoin`. Nothing is tried again: when a conflict raises
+        `StoreUnavailable`, run your transaction again. Answer Stripe only after your commit.
+
+        Args:
+            connection: One that is in a transaction, or begins one by itself.
+        """
+        return JoinedStore(
+            lambda body: drive(self._core.run_inside(connection, body)),
+            is_async=False,
+            async_hooks=False,
+        )
 
     def migrate(self) -> None:
         """Makes the tables, or brings them up to date. Several processes may do so at once.
@@ -288,10 +330,11 @@ class AsyncPostgresStore:
 
     def __init__(self, source: str | Any, *, schema: str = "public", pool_size: int = 10) -> None:
         """See `PostgresStore`; a pool or a connection is psycopg's async one."""
+        self.schema: Final = schema
         self._core = _Core(async_source(source, pool_size), Schema(schema), asyncio.sleep)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(schema={self._core._schema.name!r})"
+        return f"AsyncPostgresStore(schema={self.schema!r})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -307,6 +350,12 @@ class AsyncPostgresStore:
     async def run(self, body: Body[T], *, read_only: bool = False) -> T:
         """See `payfulfill.ports.Store.run`."""
         return await self._core.run(body, read_only=read_only)
+
+    def joined(self, connection: psycopg.AsyncConnection[Any]) -> JoinedStore:
+        """See `PostgresStore.joined`."""
+        return JoinedStore(
+            lambda body: self._core.run_inside(connection, body), is_async=True, async_hooks=True
+        )
 
     async def migrate(self) -> None:
         """See `PostgresStore.migrate`."""

@@ -56,29 +56,31 @@ class Statements:
         *,
         timeout: str | None = None,
         bounded: bool = False,
+        opened: bool = False,
     ) -> None:
-        """A transaction that has not begun.
+        """A transaction.
 
         Args:
             connection: Of either colour.
             render: Makes of a statement what psycopg takes.
             timeout: How long a statement may take, as PostgreSQL writes it; None: they only read.
             bounded: Whether the connection has such a limit of its own.
+            opened: Whether it is the host's, which began it.
         """
         self._connection = connection
         self._render = render
         self._timeout = timeout
         self._bounded = bounded
         self._waiting: list[Statement] = []
-        self._manager: within | None = None
-        self._pipeline: Any = None
-        self._opened: Any = None
+        self._pipeline: within | None = None
+        self._opened: Any = opened or None
         self._failed: psycopg.Error | None = None
 
     async def __aenter__(self) -> Self:
         if psycopg.Pipeline.is_supported():
-            self._manager = within(self._connection.pipeline())
-            self._pipeline = await self._manager.__aenter__()
+            pipeline = within(self._connection.pipeline())
+            await pipeline.__aenter__()
+            self._pipeline = pipeline
         return self
 
     async def __aexit__(
@@ -87,9 +89,9 @@ class Statements:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        manager, self._manager, self._pipeline = self._manager, None, None
-        if manager is not None:
-            await manager.__aexit__(kind, error, trace)
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            await pipeline.__aexit__(kind, error, trace)
 
     # --- what the repositories ask for ---------------------------------------------------------
 
@@ -99,11 +101,12 @@ class Statements:
 
     async def execute(self, sql: str, parameters: Sequence[Any]) -> int:
         """See `payfulfill.stores.sql.Statements.execute`."""
-        cursor = await self._next(sql, parameters)
-        if self._pipeline is not None:
-            await self._noted(self._pipeline.sync)
-        changed: int = cursor.rowcount
-        return changed
+        if self._pipeline is None:
+            changed: int = (await self._next(sql, parameters)).rowcount
+            return changed
+        # The count comes with the rows. Pipeline.sync() would bring it too, but it waits for ever
+        # after a statement that is larger than the socket's buffer (psycopg 3.3.9).
+        return len(await self.fetch(f"{sql} RETURNING 1", parameters))
 
     async def send(self, sql: str, parameters: Sequence[Any]) -> None:
         """See `payfulfill.stores.sql.Statements.send`."""
@@ -154,7 +157,7 @@ class Statements:
     async def number(self) -> str | None:
         """By which number PostgreSQL knows the transaction, if it had told before the connection
         was lost."""
-        if self._opened is None or isinstance(self._opened, str):
+        if isinstance(self._opened, str):
             return self._opened
         try:
             row = await settle(self._opened.fetchone())

@@ -15,9 +15,16 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from payfulfill.colour import settle
-from payfulfill.errors import GatewayRefused, PayfulfillError, SignatureRejected, Unavailable
+from payfulfill.errors import (
+    CannotJoin,
+    GatewayRefused,
+    PayfulfillError,
+    SignatureRejected,
+    Unavailable,
+)
 from payfulfill.facts import intents, join
 from payfulfill.fulfilment import Fulfilment, Recorded, with_step
+from payfulfill.joined import gateway_beside, is_joined
 from payfulfill.models import (
     EventStatus,
     OutcomeKind,
@@ -158,7 +165,7 @@ class WebhookCore:
         hook: PurchaseHook | None,
     ) -> None:
         self._store = store
-        self._gateway = gateway
+        self._gateway = gateway_beside(store, gateway)
         self._secrets = check_secrets(secrets)
         self._clock = clock
         self._hook = hook
@@ -211,8 +218,12 @@ class WebhookCore:
             except Unavailable:
                 raise
             except Exception as error:  # its content, a hook or we are at fault: it is kept
+                if is_joined(self._store):
+                    raise
                 ending = await self._park(work, error)
         except Unavailable as error:
+            if is_joined(self._store):
+                raise
             log.warning("Not acknowledged: %s", error, extra=_about(work.event))
             return _outcome(work.event, _Ending(OutcomeKind.UNAVAILABLE, error.code))
         _report(work.event, ending)
@@ -359,6 +370,8 @@ class WebhookCore:
 
     async def process_pending(self, limit: int) -> list[WebhookOutcome]:
         """See `WebhookHandler.process_pending`."""
+        if is_joined(self._store):
+            raise CannotJoin("process_pending() may call Stripe; use it with the store itself")
         now = self._clock.now()
         due = await self._run(lambda uow: uow.events.due(now, limit), read_only=True)
         return [await self._answer(self._work(restored(row.payload or ""))) for row in due]

@@ -8,8 +8,8 @@ from dataclasses import replace
 from payfulfill.colour import MaybeAwaitable
 from payfulfill.models import Download, Payment, Purchase, Review, StoredEvent
 from payfulfill.ports import Store, Target, UnitOfWork
+from payfulfill.testing.contract.hooks import Contract
 from payfulfill.testing.contract.running import (
-    Contract,
     Row,
     all_at_once,
     at_once,
@@ -28,8 +28,6 @@ from payfulfill.testing.contract.samples import (
     purchase,
     review,
 )
-
-_MANY = 32
 
 
 class _Refusal(Exception):
@@ -78,29 +76,31 @@ class ConcurrencyContract(Contract):
         """Every one below the limit gets through."""
 
         def count(_: int) -> MaybeAwaitable[int | None]:
-            return store.run(lambda uow: uow.downloads.count("ada", "pur_1", _MANY))
+            return store.run(lambda uow: uow.downloads.count("ada", "pur_1", self.many))
 
-        counts = await all_at_once(store, _MANY, count)
-        assert {*counts} == {*range(1, _MANY + 1)}
+        counts = await all_at_once(store, self.many, count)
+        assert {*counts} == {*range(1, self.many + 1)}
 
     @in_loop
     async def test_one_of_many_inserts_wins(self, store: Store) -> None:
         """Of rows with one key exactly one is added, and it stays."""
         bought = purchase()
         rivals: list[list[Row]] = [
-            [replace(one, title=str(place)) for place in range(_MANY)]
+            [replace(one, title=str(place)) for place in range(self.many)]
             for one in (payment(), bought)
         ]
-        rivals.append([replace(download(id="dl_x"), agent=str(place)) for place in range(_MANY)])
-        rivals.append([replace(event(id="evt_x"), note=str(place)) for place in range(_MANY)])
-        rivals.append([replace(review(id="x:y"), detail=str(place)) for place in range(_MANY)])
+        rivals.append(
+            [replace(download(id="dl_x"), agent=str(place)) for place in range(self.many)]
+        )
+        rivals.append([replace(event(id="evt_x"), note=str(place)) for place in range(self.many)])
+        rivals.append([replace(review(id="x:y"), detail=str(place)) for place in range(self.many)])
         for rows in rivals:
 
             def add(place: int, rows: list[Row] = rows) -> MaybeAwaitable[bool]:
                 row = rows[place]
                 return store.run(lambda uow: repository(uow, row).add(row))
 
-            answers = await all_at_once(store, _MANY, add)
+            answers = await all_at_once(store, self.many, add)
             assert answers.count(True) == 1
             winner = rows[answers.index(True)]
             assert await write(store, lambda uow, row=winner: _same(uow, row)) == winner  # type: ignore[misc]  # mypy cannot infer it
@@ -112,7 +112,7 @@ class ConcurrencyContract(Contract):
         def add(place: int) -> MaybeAwaitable[bool]:
             return store.run(lambda uow: uow.refs.add("pi_1", Target("ada", DESIGN, str(place))))
 
-        answers = await all_at_once(store, _MANY, add)
+        answers = await all_at_once(store, self.many, add)
         target = await read(store, lambda uow: uow.refs.get("pi_1"))
         assert answers.count(True) == 1
         assert target == Target("ada", DESIGN, str(answers.index(True)))
@@ -129,8 +129,8 @@ class ConcurrencyContract(Contract):
             await uow.payments.save(replace(current, reads=current.reads + 1))
             return current.reads + 1
 
-        numbers = await all_at_once(store, _MANY, lambda _: store.run(body))
-        assert {*numbers} == {*range(1, _MANY + 1)}
+        numbers = await all_at_once(store, self.many, lambda _: store.run(body))
+        assert {*numbers} == {*range(1, self.many + 1)}
 
     @in_loop
     async def test_a_locked_event_loses_no_update(self, store: Store) -> None:
@@ -144,8 +144,8 @@ class ConcurrencyContract(Contract):
             await uow.events.save(replace(current, tries=current.tries + 1))
             return current.tries + 1
 
-        numbers = await all_at_once(store, _MANY, lambda _: store.run(body))
-        assert {*numbers} == {*range(1, _MANY + 1)}
+        numbers = await all_at_once(store, self.many, lambda _: store.run(body))
+        assert {*numbers} == {*range(1, self.many + 1)}
 
     @in_loop
     async def test_a_locked_slot_keeps_others_out(self, store: Store) -> None:
@@ -159,7 +159,7 @@ class ConcurrencyContract(Contract):
             return held or mine
 
         answers = await all_at_once(
-            store, _MANY, lambda place: store.run(lambda uow: body(uow, f"pay_{place:02d}"))
+            store, self.many, lambda place: store.run(lambda uow: body(uow, f"pay_{place:02d}"))
         )
         payments = await read(store, lambda uow: uow.payments.of_buyer("ada", 99, None))
         assert [one.id for one in payments] == [answers[0]]
@@ -188,7 +188,7 @@ class ConcurrencyContract(Contract):
                 return store.run(look, read_only=True)
             return store.run(lambda uow: move(uow, place))
 
-        assert await all_at_once(store, _MANY, call) == [True] * _MANY
+        assert await all_at_once(store, self.many, call) == [True] * self.many
 
     @in_loop
     async def test_those_who_fail_do_not_disturb_the_others(self, store: Store) -> None:
@@ -204,8 +204,10 @@ class ConcurrencyContract(Contract):
         def call(place: int) -> MaybeAwaitable[int | None]:
             return store.run(lambda uow: body(uow, place))
 
-        answers = await at_once(store, _MANY, call)
-        assert {*answers[::2]} == {*range(1, _MANY // 2 + 1)}
+        answers = await at_once(store, self.many, call)
+        assert {*answers[::2]} == {*range(1, self.many // 2 + 1)}
         assert all(isinstance(answer, _Refusal) for answer in answers[1::2])
         payments = await read(store, lambda uow: uow.payments.of_buyer("ada", 99, None))
-        assert {one.id for one in payments} == {f"pay_{place:02d}" for place in range(0, _MANY, 2)}
+        assert {one.id for one in payments} == {
+            f"pay_{place:02d}" for place in range(0, self.many, 2)
+        }

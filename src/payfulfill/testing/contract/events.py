@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from payfulfill.models import EventStatus, Review, StoredEvent
 from payfulfill.ports import Store, UnitOfWork
-from payfulfill.testing.contract.running import Contract, in_loop, insert, read, save, write
+from payfulfill.testing.contract.hooks import Contract
+from payfulfill.testing.contract.running import in_loop, insert, read, save, write
 from payfulfill.testing.contract.samples import (
     LARGE,
     NOW,

@@ -20,13 +20,13 @@ from payfulfill.models import (
     PurchaseState,
 )
 from payfulfill.ports import Store
-from payfulfill.testing.contract.running import Contract, in_loop, insert
+from payfulfill.testing.contract.hooks import Contract
+from payfulfill.testing.contract.running import in_loop, insert
 from payfulfill.testing.contract.shop import Shop
 from payfulfill.testing.events import Delivery
 from payfulfill.webhooks import MAX_TRIES
 
 _SEED = 20_260_302
-_ORDERS = 40
 
 
 class InvariantContract(Contract):
@@ -162,9 +162,10 @@ class InvariantContract(Contract):
         was paid first counts and the other is a duplicate."""
         rng = random.Random(_SEED)  # noqa: S311  # the same orders every time
         states = [
-            await _play(store, f"both-{number}", rng, second_paid=True) for number in range(_ORDERS)
+            await _play(store, f"both-{number}", rng, second_paid=True)
+            for number in range(6 * self.rounds)
         ]
-        assert states == [states[0]] * _ORDERS
+        assert states == [states[0]] * len(states)
         assert [one.state for one in states[0].purchases] == [
             PurchaseState.ACTIVE,
             PurchaseState.DUPLICATE,
@@ -176,9 +177,10 @@ class InvariantContract(Contract):
         """Two payments of one product, one of which is canceled: the paid one counts."""
         rng = random.Random(_SEED)  # noqa: S311  # the same orders every time
         states = [
-            await _play(store, f"one-{number}", rng, second_paid=False) for number in range(_ORDERS)
+            await _play(store, f"one-{number}", rng, second_paid=False)
+            for number in range(6 * self.rounds)
         ]
-        assert states == [states[0]] * _ORDERS
+        assert states == [states[0]] * len(states)
         assert [one.state for one in states[0].purchases] == [PurchaseState.ACTIVE]
         assert states[0].statuses == ("succeeded", "canceled")
 

@@ -21,10 +21,9 @@ from payfulfill.models import (
     WebhookOutcome,
 )
 from payfulfill.ports import Store
-from payfulfill.testing.contract.running import Contract, all_at_once, at_once, in_loop
+from payfulfill.testing.contract.hooks import Contract
+from payfulfill.testing.contract.running import all_at_once, at_once, in_loop
 from payfulfill.testing.contract.shop import ADA, COURSE, DESIGN, GIFT, LIMIT, PASS, Shop
-
-_MANY = 32
 
 
 class JourneyContract(Contract):
@@ -183,7 +182,7 @@ class JourneyContract(Contract):
         def deliver(_: int) -> MaybeAwaitable[WebhookOutcome]:
             return shop.webhooks.handle(delivery.body, delivery.signature)
 
-        outcomes = await all_at_once(store, _MANY, deliver)
+        outcomes = await all_at_once(store, self.many, deliver)
         assert {one.status_code for one in outcomes} == {200}
         assert [one.kind for one in outcomes].count(OutcomeKind.DONE) == 1
         assert {one.kind for one in outcomes} == {OutcomeKind.DONE, OutcomeKind.DUPLICATE}
@@ -198,7 +197,7 @@ class JourneyContract(Contract):
         def create(_: int) -> MaybeAwaitable[Checkout]:
             return shop.payments.create(ADA, DESIGN)
 
-        checkouts = await all_at_once(store, _MANY, create)
+        checkouts = await all_at_once(store, self.many, create)
         (payment,) = await shop.history()
         assert {one.payment.id for one in checkouts} == {payment.id}
         assert len({one.client_secret for one in checkouts}) == 1
@@ -217,7 +216,7 @@ class JourneyContract(Contract):
                 return shop.payments.create(ADA, DESIGN)
             return shop.webhooks.handle(delivery.body, delivery.signature)
 
-        answers = await at_once(store, _MANY, call)
+        answers = await at_once(store, self.many, call)
         assert {one.status_code for one in answers if isinstance(one, WebhookOutcome)} == {200}
         assert all(isinstance(one, AlreadyOwned) for one in answers[1::2])
         assert len(shop.gateway.intents) == len(await shop.purchases()) == 1
@@ -232,11 +231,13 @@ class JourneyContract(Contract):
         def download(_: int) -> MaybeAwaitable[DownloadGrant]:
             return shop.access.download(ADA, DESIGN)
 
-        answers = await at_once(store, _MANY, download)
+        answers = await at_once(store, self.many, download)
         grants = [one for one in answers if isinstance(one, DownloadGrant)]
         denials = [one for one in answers if isinstance(one, AccessDenied)]
         assert sorted(grant.remaining or 0 for grant in grants) == [0, 1, 2]
-        assert [denial.code for denial in denials] == ["download_limit_reached"] * (_MANY - LIMIT)
+        assert [denial.code for denial in denials] == ["download_limit_reached"] * (
+            self.many - LIMIT
+        )
         recorded = await settle(shop.access.downloads(ADA))
         assert {one.id for one in recorded} == {grant.download.id for grant in grants}
 
@@ -249,7 +250,7 @@ class JourneyContract(Contract):
         def download(_: int) -> MaybeAwaitable[DownloadGrant]:
             return shop.access.download(ADA, DESIGN, download_id="click-1")
 
-        grants = await all_at_once(store, _MANY, download)
+        grants = await all_at_once(store, self.many, download)
         assert [grant.counted for grant in grants].count(True) == 1
         assert {grant.remaining for grant in grants} == {LIMIT - 1}
         assert len(await settle(shop.access.downloads(ADA))) == 1

@@ -8,7 +8,8 @@ from functools import partial
 
 from payfulfill.models import Payment, ProductRef
 from payfulfill.ports import Store, Target, UnitOfWork
-from payfulfill.testing.contract.running import Contract, in_loop, insert, read, save, write
+from payfulfill.testing.contract.hooks import Contract
+from payfulfill.testing.contract.running import in_loop, insert, read, save, write
 from payfulfill.testing.contract.samples import (
     COURSE,
     DESIGN,

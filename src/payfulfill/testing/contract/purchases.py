@@ -17,7 +17,8 @@ from payfulfill.models import (
     Terms,
 )
 from payfulfill.ports import Store, UnitOfWork
-from payfulfill.testing.contract.running import Contract, in_loop, insert, read, save, write
+from payfulfill.testing.contract.hooks import Contract
+from payfulfill.testing.contract.running import in_loop, insert, read, save, write
 from payfulfill.testing.contract.samples import (
     COURSE,
     DESIGN,

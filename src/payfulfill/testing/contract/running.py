@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
-
-import pytest
 
 from payfulfill.colour import MaybeAwaitable, settle
 from payfulfill.models import Download, Payment, Purchase, Review, StoredEvent
@@ -16,21 +14,6 @@ from payfulfill.ports import Store, UnitOfWork
 
 T = TypeVar("T")
 S = TypeVar("S")
-
-
-class Contract:
-    """What every part of the contract has."""
-
-    @pytest.fixture
-    def loop(self) -> Iterator[asyncio.Runner]:
-        """Runs coroutines in the one loop of a test: `loop.run(store.migrate())`."""
-        with asyncio.Runner() as runner:
-            yield runner
-
-    @pytest.fixture
-    def store(self) -> Any:
-        """A store that is migrated and empty."""
-        raise NotImplementedError("a subclass of StoreContract gives a fixture `store`")
 
 
 def in_loop(

@@ -62,13 +62,23 @@ PRODUCTS: Final = (
 class Shop:
     """The services, put together over a store; every method is awaited in either colour."""
 
-    def __init__(self, store: Store, *, on_purchase: PurchaseHook | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        on_purchase: PurchaseHook | None = None,
+        beside: Shop | None = None,
+    ) -> None:
+        """Puts it together; `beside` another one it shares that one's Stripe and time."""
         catalog = StaticCatalog(PRODUCTS)
         asynchronous = store.is_async
         self.store = store
-        self.clock = AsyncManualClock() if asynchronous else ManualClock()
-        self.gateway = (AsyncFakeGateway if asynchronous else FakeGateway)(clock=self.clock)
-        self.events = EventFactory(SECRET, clock=self.clock)
+        clock = AsyncManualClock() if asynchronous else ManualClock()
+        gateway = (AsyncFakeGateway if asynchronous else FakeGateway)(clock=clock)
+        events = EventFactory(SECRET, clock=clock)
+        self.clock: ManualClock | AsyncManualClock = beside.clock if beside else clock
+        self.gateway: FakeGateway = beside.gateway if beside else gateway
+        self.events: EventFactory = beside.events if beside else events
         self.payments = (AsyncPaymentService if asynchronous else PaymentService)(
             store=store,
             gateway=self.gateway,
@@ -96,6 +106,12 @@ class Shop:
     async def deliver(self, *deliveries: Delivery) -> list[WebhookOutcome]:
         """Stripe sends webhooks, one after the other."""
         return [await settle(self.webhooks.handle(one.body, one.signature)) for one in deliveries]
+
+    async def paid(self, buyer: Buyer = ADA) -> Payment:
+        """A payment that the buyer has paid, of which we were not told yet."""
+        payment = (await self.create(buyer=buyer)).payment
+        self.gateway.succeed(str(payment.intent_id))
+        return payment
 
     async def buy(self, ref: ProductRef = DESIGN, buyer: Buyer = ADA) -> Payment:
         """The buyer pays, and Stripe tells us; the payment as it is then."""

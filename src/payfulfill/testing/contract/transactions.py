@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from payfulfill.colour import MaybeAwaitable, settle
+from payfulfill.colour import settle
 from payfulfill.errors import ConfigurationError
 from payfulfill.ports import Store, Target, UnitOfWork
+from payfulfill.testing.contract.hooks import Contract
 from payfulfill.testing.contract.running import (
-    Contract,
     in_loop,
     insert,
     read,
@@ -78,14 +76,6 @@ async def _write_everywhere(uow: UnitOfWork) -> None:
 
 class TransactionContract(Contract):
     """Transactions."""
-
-    def write_through(self, connection: Any, value: str) -> MaybeAwaitable[None]:  # noqa: ARG002  # overridden
-        """Writes `value` as a host's hook does, through `unit_of_work.connection`."""
-        pytest.skip("override write_through and read_through")
-
-    def read_through(self, connection: Any) -> MaybeAwaitable[Sequence[str]]:  # noqa: ARG002  # overridden
-        """All that `write_through` wrote, read through `unit_of_work.connection`."""
-        pytest.skip("override write_through and read_through")
 
     # --- results -----------------------------------------------------------------------------
 
