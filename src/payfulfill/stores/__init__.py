@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from payfulfill.stores.memory import AsyncMemoryStore, MemoryStore
+    from payfulfill.stores.mongo import AsyncMongoStore, MongoConnection, MongoStore
+    from payfulfill.stores.mongo_catalog import (
+        AsyncMongoCatalog,
+        MongoCatalog,
+        MongoCourses,
+        MongoDesigns,
+        MongoPlans,
+    )
     from payfulfill.stores.postgres import AsyncPostgresStore, PostgresStore
     from payfulfill.stores.sqlite import SQLiteStore
     from payfulfill.stores.sqlite_async import AsyncSQLiteStore
@@ -16,15 +24,31 @@ _MODULES = {
     "MemoryStore": "memory",
     "AsyncPostgresStore": "postgres",
     "PostgresStore": "postgres",
+    "AsyncMongoStore": "mongo",
+    "MongoConnection": "mongo",
+    "MongoStore": "mongo",
+    "AsyncMongoCatalog": "mongo_catalog",
+    "MongoCatalog": "mongo_catalog",
+    "MongoCourses": "mongo_catalog",
+    "MongoDesigns": "mongo_catalog",
+    "MongoPlans": "mongo_catalog",
     "AsyncSQLiteStore": "sqlite_async",
     "SQLiteStore": "sqlite",
 }
 
 __all__ = [
     "AsyncMemoryStore",
+    "AsyncMongoCatalog",
+    "AsyncMongoStore",
     "AsyncPostgresStore",
     "AsyncSQLiteStore",
     "MemoryStore",
+    "MongoCatalog",
+    "MongoConnection",
+    "MongoCourses",
+    "MongoDesigns",
+    "MongoPlans",
+    "MongoStore",
     "PostgresStore",
     "SQLiteStore",
 ]
