@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.stores.proxy import Message, PostgresReader, Wire
+from tests.stores.proxy import Message, MongoReader, PostgresReader, Wire
 
 from payfulfill import Purchase
 from payfulfill.colour import settle
@@ -181,13 +181,79 @@ _ASKING = ("startup", "Q", "E", "S", "X")
 _ANSWERING = ("C", "E", "Z")
 
 
+class MongoPlace(Place):
+    """A database. The boundaries are on the wire: before each command, and before its answer."""
+
+    def __init__(self, url: str, *, is_async: bool) -> None:
+        import pymongo  # noqa: PLC0415  # a driver is for its own store
+
+        from payfulfill.stores import (  # noqa: PLC0415  # a driver is for its own store
+            AsyncMongoStore,
+            MongoStore,
+        )
+
+        self.is_async = is_async
+        self._client = pymongo.AsyncMongoClient if is_async else pymongo.MongoClient
+        self._store: Any = AsyncMongoStore if is_async else MongoStore
+        self._name = "crash_async" if is_async else "crash"
+        [where] = pymongo.uri_parser.parse_uri(url)["nodelist"]
+        self._direct = url
+        self.wire = Wire(("127.0.0.1", 0), where, MongoReader)
+        # Not by the name of the replica set, or the client would go where its members say.
+        self._wired = f"mongodb://127.0.0.1:{self.wire.address[1]}/?directConnection=true"
+
+    @asynccontextmanager
+    async def opened(self, fate: Fate | None) -> AsyncIterator[Any]:
+        client: Any = self._client(self._wired if fate else self._direct)
+        if fate is None:
+            # MongoDB finds out after a minute that a transaction's client has died, and others
+            # wait for its locks until then.
+            await settle(client.admin.command("killAllSessions", []))
+        yield self._store(client, database=self._name)
+        await settle(client.close())
+
+    def counts(self, message: Message) -> bool:
+        # The others come from threads of the driver's, and tell nothing of the shop.
+        return message.kind not in ("hello", "ping", "endSessions")
+
+    async def prepare(self, connection: Any) -> None:
+        await settle(connection.database["shipped"].create_index("id", unique=True))
+
+    def ship(self, purchase: Purchase, uow: Any) -> Any:
+        return uow.connection.database["shipped"].insert_one(
+            {"buyer_id": purchase.buyer_id, "id": purchase.id}, session=uow.connection.session
+        )
+
+    async def raw(self, connection: Any, buyer_id: str, events: Collection[str]) -> Raw:
+        async def find(name: str, query: Any) -> list[Any]:
+            cursor = connection.database[name].find(query, session=connection.session)
+            found: list[Any] = await settle(cursor.to_list())
+            return found
+
+        hers = {"buyer_id": buyer_id}
+        slots = await find("payfulfill_slots", {**hers, "payment_id": {"$ne": None}})
+        refs = await find("payfulfill_refs", hers)
+        told = await find("payfulfill_events", {"_id": {"$in": [*events]}})
+        return Raw(
+            [one["id"] for one in await find("shipped", hers)],
+            [one["payment_id"] for one in slots],
+            {one["_id"]: one["payment_id"] for one in refs},
+            {one["_id"]: one["status"] for one in told},
+        )
+
+    def check(self) -> None:
+        """No transaction of a dead shop's is left: `opened` has seen to it."""
+
+
 def place(kind: str, url: str, folder: Path) -> Place:
-    """The place of a kind: `sqlite`, `postgres`, or one of these with `async ` before it."""
+    """The place of a kind: `sqlite`, `postgres` or `mongo`; or of an async one: `async sqlite`."""
     is_async = kind.startswith("async ")
     match kind.removeprefix("async "):
         case "sqlite":
             return SQLitePlace(folder, is_async=is_async)
         case "postgres":
             return PostgresPlace(url, folder, is_async=is_async)
+        case "mongo":
+            return MongoPlace(url, is_async=is_async)
         case _:
             raise ValueError(kind)

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 # Fewer would mean that the instruments have come off.
 FLOORS = {
     "sqlite": {"buying": 30, "hearing": 40, "being_given": 30, "downloading": 30},
+    "mongo": {"buying": 30, "hearing": 40, "being_given": 30, "downloading": 30},
     "postgres": {"buying": 30, "hearing": 40, "being_given": 30, "downloading": 30},
 }
 

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from payfulfill.colour import MaybeAwaitable, settle
 from payfulfill.errors import ConfigurationError
 from payfulfill.models import Download, Payment, ProductRef, Purchase, Review, StoredEvent
-from payfulfill.ports import Target
+from payfulfill.ports import Taken, Target, take_in_turn
 from payfulfill.stores import mongo_documents as documents
 from payfulfill.stores import rows
 from payfulfill.stores.mongo_documents import Document
@@ -302,6 +302,13 @@ class MongoUnitOfWork:
         self._collections = collections
         self._transaction = transaction
         self.connection = connection
+
+    async def take(self, event: StoredEvent, refs: Sequence[str]) -> Taken:
+        """See `payfulfill.ports.UnitOfWork.take`."""
+        return await take_in_turn(self, event, refs)
+
+    async def flush(self) -> None:
+        """There is nothing to wait for."""
 
     @cached_property
     def payments(self) -> _Payments:
