@@ -110,7 +110,7 @@ def payments(first: int, count: int) -> list[Payment]:
     ]
 
 
-def prepare(store: SQLiteStore, batch: list[Payment]) -> list[Delivery]:
+def prepare(store: Any, batch: list[Payment]) -> list[Delivery]:
     """Puts open payments into the store; the events that are about to come for them."""
 
     async def body(uow: UnitOfWork) -> None:

@@ -22,6 +22,7 @@ from payfulfill.models import (
 )
 from payfulfill.money import Money
 from payfulfill.payments import AsyncPaymentService, PaymentService
+from payfulfill.ports import fast_hook
 from payfulfill.webhooks import AsyncWebhookHandler, WebhookHandler
 
 __version__ = "0.1.0"
@@ -52,4 +53,5 @@ __all__ = [
     "WebhookHandler",
     "WebhookOutcome",
     "__version__",
+    "fast_hook",
 ]

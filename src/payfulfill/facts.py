@@ -11,7 +11,7 @@ A new kind of object, or a new field, is a row of `TABLE` and nothing else. All 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from payfulfill.models import Facts
@@ -21,6 +21,8 @@ Join = Callable[[Any, Any], Any]
 OPEN: Final = "open"
 CANCELED: Final = "canceled"
 SUCCEEDED: Final = "succeeded"
+
+_INTENT: Final = "intent:"
 
 
 def rank(*steps: str) -> Join:
@@ -103,17 +105,16 @@ def _join_fields(key: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Mappin
     return a if joined == a else joined
 
 
-def intents(facts: Facts) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def intents(facts: Facts) -> list[tuple[str, Mapping[str, Any]]]:
     """Each payment intent in `facts`: its id and what is known of it, in order of id."""
-    for key in sorted(facts):
-        kind, _, intent_id = key.partition(":")
-        if kind == "intent":
-            yield intent_id, facts[key]
+    return [
+        (key.removeprefix(_INTENT), facts[key]) for key in sorted(facts) if key.startswith(_INTENT)
+    ]
 
 
 def intent_key(intent_id: str) -> str:
     """Under which key facts about a payment intent are kept."""
-    return f"intent:{intent_id}"
+    return f"{_INTENT}{intent_id}"
 
 
 def order_key(payment_id: str) -> str:

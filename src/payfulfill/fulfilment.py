@@ -92,14 +92,14 @@ class Fulfilment:
         facts = join(payment.facts, news)
         if facts is payment.facts:
             return Recorded(payment)
-        known = replace(payment, facts=facts)
-        standing = assess(known)
+        standing = assess(payment, facts)
         purchase_id, reviews = payment.purchase_id, self._reviews(payment, standing.findings)
         if standing.paid_at is not None or purchase_id is not None:
-            purchase_id, duplicates = await self._fulfil(uow, known, standing.paid_at, siblings)
+            purchase_id, duplicates = await self._fulfil(uow, payment, standing.paid_at, siblings)
             reviews += duplicates
         updated = replace(
-            known,
+            payment,
+            facts=facts,
             status=standing.status,
             succeeded_at=standing.paid_at,
             purchase_id=purchase_id,
@@ -116,9 +116,9 @@ class Fulfilment:
 
     async def _remember(self, uow: UnitOfWork, payment: Payment, news: Facts) -> None:
         """Keeps whose the intents of `news` are, for events that do not say."""
-        target = Target(payment.buyer_id, payment.product, payment.id)
         for intent_id, _ in intents(news):
             if intent_key(intent_id) not in payment.facts:
+                target = Target(payment.buyer_id, payment.product, payment.id)
                 await uow.refs.add(intent_id, target)
 
     async def _fulfil(
@@ -135,16 +135,15 @@ class Fulfilment:
         """
         if siblings is None:
             siblings = await uow.purchases.of_product(payment.buyer_id, payment.product)
-        before = {purchase.id: purchase for purchase in siblings}
         mine = next((one for one in siblings if one.source == payment.id), None)
         current = self._current(payment, mine, paid_at)
         if current is None or current == mine:
             return payment.purchase_id, []
         ranked = rank([*(one for one in siblings if one is not mine), current])
         for purchase in ranked:
-            if purchase.id not in before:
+            if mine is None and purchase.id == current.id:
                 await self._add(uow, purchase)
-            elif purchase != before[purchase.id]:
+            elif purchase not in siblings:
                 await uow.purchases.save(purchase)
         return current.id, [
             self._review("duplicate_purchase", purchase.id, purchase.buyer_id, purchase.payment_id)

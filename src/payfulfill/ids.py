@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u to misread
+_PLACES = range(45, -5, -5)  # of 10 digits of 5 bits, the highest first
+_DIGIT_OF_BYTE = _ALPHABET.encode() * 8  # by its lowest 5 bits
 
 
 def new_id(prefix: str, now: datetime) -> str:
     """A fresh id such as `pay_06f2k8m1qz...`: 48 bits of milliseconds, then 80 of chance."""
     milliseconds = (now - _EPOCH) // _MILLISECOND  # exact: a float would sort some the wrong way
-    return f"{prefix}_{_base32(milliseconds, 10)}{_base32(secrets.randbits(80), 16)}"
-
-
-def _base32(number: int, length: int) -> str:
-    return "".join([_ALPHABET[(number >> 5 * place) & 31] for place in range(length - 1, -1, -1)])
+    time = "".join([_ALPHABET[(milliseconds >> place) & 31] for place in _PLACES])
+    chance = secrets.token_bytes(16).translate(_DIGIT_OF_BYTE).decode()
+    return f"{prefix}_{time}{chance}"

@@ -299,12 +299,16 @@ class Store(Protocol):
         """Whether a body, and so a host's hook, may wait."""
         ...
 
-    def run(self, body: Body[T], *, read_only: bool = False) -> MaybeAwaitable[T]:
+    def run(
+        self, body: Body[T], *, read_only: bool = False, alone: bool = False
+    ) -> MaybeAwaitable[T]:
         """The result of `body` in a committed transaction.
 
         Args:
             body: Called afresh for every attempt, with the unit of work.
             read_only: It only reads; it sees one state of the store, and waits for no writer.
+            alone: It may take its time, so no other body is to share its transaction, where the
+                store has bodies do so.
 
         Raises:
             StoreUnavailable: the store was out of reach, busy or full, for 10 seconds at most.
@@ -385,6 +389,24 @@ PurchaseHook = Callable[[Purchase, Any], Any]
 """`on_purchase(purchase, unit_of_work)`: called in the transaction that writes a new purchase.
 What it writes through `unit_of_work.connection` is committed with the purchase; what it raises
 undoes both. It may be called again for the same purchase when a transaction is run again."""
+
+F = TypeVar("F", bound=PurchaseHook)
+
+
+def fast_hook(hook: F) -> F:
+    """Declares a hook to be fast: it does little more than write a row or two, so that others may
+    share its transaction. A store that commits in groups has all others commit alone.
+
+        @fast_hook
+        def on_purchase(purchase, unit_of_work): ...
+    """
+    hook.payfulfill_is_fast = True  # type: ignore[attr-defined]  # a mark, looked for below
+    return hook
+
+
+def is_slow(hook: PurchaseHook | None) -> bool:
+    """Whether there is a hook for which others are not to wait."""
+    return hook is not None and not getattr(hook, "payfulfill_is_fast", False)
 
 
 class Clock(Protocol):

@@ -84,6 +84,14 @@ class SQLiteContract(StoreContract):
         kind: Callable[..., Any] = type(store)
         return kind(_path(store).with_name("fresh.db"))
 
+    @contextmanager
+    def host_transaction(self, store: Any) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(_path(store))) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                yield connection
+
     def pretend_newer_schema(self, store: Any) -> None:
         with closing(sqlite3.connect(_path(store))) as connection:
             connection.execute("PRAGMA user_version = 99")

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
-from pymongo import AsyncMongoClient, MongoClient
-from tests.stores.mongo_databases import database_of_its_own
+from pymongo import MongoClient
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+from tests.stores.mongo_databases import (
+    OwnAsyncMongoStore,
+    OwnMongoStore,
+    database_of_its_own,
+)
 
 from payfulfill.ports import Target, UnitOfWork
 from payfulfill.stores import AsyncMongoStore, MongoConnection, MongoStore
@@ -16,13 +24,41 @@ from payfulfill.testing.contract.samples import DESIGN, event, payment
 from payfulfill.testing.servers import Server
 
 
-class TestMongoStore(StoreContract):
+class _MongoContract(StoreContract):
+    """Stores in a database of their own, whose name ends in `_fresh` for one beside it."""
+
+    savepoints = False
+    rounds = 2  # the server of the tests takes two milliseconds for a command
+    kind: Callable[..., Any]
+
+    @pytest.fixture(autouse=True)
+    def _database(self, mongo: Server) -> Iterator[None]:
+        self.url = mongo.url
+        with database_of_its_own(mongo) as self.name:
+            yield
+            with MongoClient[Any](mongo.url) as client:
+                client.drop_database(f"{self.name}_fresh")
+
+    def reopen(self, store: Any) -> Callable[[], Any]:
+        return partial(self.kind, self.url, store.name)
+
+    def fresh_store(self, store: Any) -> Any:
+        return self.kind(self.url, f"{self.name}_fresh")
+
+    def pretend_newer_schema(self, store: Any) -> None:
+        with MongoClient[Any](self.url) as client:
+            client[store.name].payfulfill_schema.update_one({}, {"$set": {"version": 99}})
+
+
+class TestMongoStore(_MongoContract):
+    kind = OwnMongoStore
+
     @pytest.fixture
-    def store(self, mongo: Server) -> Iterator[MongoStore]:
-        with database_of_its_own(mongo) as name, MongoClient[Any](mongo.url) as client:
-            store = MongoStore(client, database=name)
-            store.migrate()
-            yield store
+    def store(self) -> Iterator[MongoStore]:
+        store = OwnMongoStore(self.url, self.name)
+        store.migrate()
+        yield store
+        store.close()
 
     def write_through(self, connection: MongoConnection, value: str) -> None:
         connection.database.host.insert_one({"value": value}, session=connection.session)
@@ -30,16 +66,22 @@ class TestMongoStore(StoreContract):
     def read_through(self, connection: MongoConnection) -> Sequence[str]:
         return [row["value"] for row in connection.database.host.find(session=connection.session)]
 
+    @contextmanager
+    def host_transaction(self, store: Any) -> Iterator[MongoConnection]:
+        snapshot = ReadConcern("snapshot"), WriteConcern("majority")
+        with store.client.start_session() as session, session.start_transaction(*snapshot):
+            yield MongoConnection(session, store.client[store.name])
 
-class TestAsyncMongoStore(StoreContract):
+
+class TestAsyncMongoStore(_MongoContract):
+    kind = OwnAsyncMongoStore
+
     @pytest.fixture
-    def store(self, mongo: Server, loop: asyncio.Runner) -> Iterator[AsyncMongoStore]:
-        with database_of_its_own(mongo) as name:
-            client = AsyncMongoClient[Any](mongo.url)
-            store = AsyncMongoStore(client, database=name)
-            loop.run(store.migrate())
-            yield store
-            loop.run(client.close())
+    def store(self, loop: asyncio.Runner) -> Iterator[AsyncMongoStore]:
+        store = OwnAsyncMongoStore(self.url, self.name)
+        loop.run(store.migrate())
+        yield store
+        loop.run(store.close())
 
     async def write_through(self, connection: MongoConnection, value: str) -> None:
         await connection.database.host.insert_one({"value": value}, session=connection.session)
@@ -47,6 +89,15 @@ class TestAsyncMongoStore(StoreContract):
     async def read_through(self, connection: MongoConnection) -> Sequence[str]:
         cursor = connection.database.host.find(session=connection.session)
         return [row["value"] async for row in cursor]
+
+    @asynccontextmanager
+    async def host_transaction(self, store: Any) -> AsyncIterator[MongoConnection]:
+        snapshot = ReadConcern("snapshot"), WriteConcern("majority")
+        async with (
+            store.client.start_session() as session,
+            await session.start_transaction(*snapshot),
+        ):
+            yield MongoConnection(session, store.client[store.name])
 
 
 LOCKS = {

@@ -19,6 +19,7 @@ from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.models import OutcomeKind, Purchase
 from payfulfill.ports import UnitOfWork
 from payfulfill.stores import AsyncSQLiteStore, SQLiteStore, sqlite
+from payfulfill.stores.sqlite_connections import Connections
 from payfulfill.testing.contract.samples import LARGE, event
 from payfulfill.testing.contract.shop import Shop
 
@@ -202,13 +203,13 @@ def test_a_write_that_fails(counted: SQLiteStore, path: Path) -> None:
 def test_a_file_that_may_only_be_read(
     counted: SQLiteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_only(self: SQLiteStore) -> sqlite3.Connection:
+    def read_only(self: Connections) -> sqlite3.Connection:
         uri = f"{path.as_uri()}?mode=ro"
         return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
     counted.close()
     with monkeypatch.context() as patch:
-        patch.setattr(SQLiteStore, "_raw_connection", read_only)
+        patch.setattr(Connections, "raw", read_only)
         with pytest.raises(StoreUnavailable, match="readonly"):
             counted.run(_count)
         assert counted.run(_used, read_only=True) == 1

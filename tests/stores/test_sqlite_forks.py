@@ -129,7 +129,7 @@ def test_a_fork_in_the_midst_of_a_transaction_is_noticed(
         """
 from payfulfill.errors import ConfigurationError
 sqlite.DEADLINE = 0.1
-sqlite._has_wal_reset_bug = lambda version: False  # or it would wait for the parent's lock
+sqlite.has_wal_reset_bug = lambda version: False  # or it would wait for the parent's lock
 store = SQLiteStore(path)
 
 def work():
@@ -160,7 +160,7 @@ def test_a_child_does_not_keep_the_lock_of_a_parent_that_died(
     store.close()
     script = """
 sqlite.DEADLINE = 0.1
-sqlite._has_wal_reset_bug = lambda version: True
+sqlite.has_wal_reset_bug = lambda version: True
 store = SQLiteStore(path)
 
 async def body(uow):

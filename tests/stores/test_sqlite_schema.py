@@ -16,7 +16,7 @@ from payfulfill.errors import ConfigurationError
 from payfulfill.ports import Target, UnitOfWork
 from payfulfill.stores import AsyncSQLiteStore, SQLiteStore
 from payfulfill.stores.schema import SCHEMA
-from payfulfill.stores.sqlite import _has_wal_reset_bug
+from payfulfill.stores.sqlite_connections import has_wal_reset_bug
 from payfulfill.testing.contract.samples import (
     DESIGN,
     NOW,
@@ -165,7 +165,7 @@ def test_synchronous_cannot_be_anything() -> None:
     ],
 )
 def test_affected_versions(version: tuple[int, ...], affected: bool) -> None:
-    assert _has_wal_reset_bug(version) is affected
+    assert has_wal_reset_bug(version) is affected
 
 
 # --- query plans ---------------------------------------------------------------------------------

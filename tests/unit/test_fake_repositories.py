@@ -98,14 +98,14 @@ class FakeStore:
     def __init__(self, **repositories: Any) -> None:
         self.unit_of_work: Any = SimpleNamespace(**repositories)
 
-    def run(self, body: Callable[[Any], Awaitable[Any]], *, read_only: bool = False) -> Any:
+    def run(self, body: Callable[[Any], Awaitable[Any]], **_: bool) -> Any:
         return drive(body(self.unit_of_work))
 
 
 class AsyncFakeStore(FakeStore):
     is_async = True
 
-    async def run(self, body: Callable[[Any], Awaitable[Any]], *, read_only: bool = False) -> Any:
+    async def run(self, body: Callable[[Any], Awaitable[Any]], **_: bool) -> Any:
         return await body(self.unit_of_work)
 
 

@@ -73,6 +73,7 @@ from payfulfill.ports import (
     Store,
     Target,
     UnitOfWork,
+    is_slow,
 )
 from payfulfill.rules import is_open, spans
 
@@ -179,20 +180,14 @@ class PaymentCore:
         return Order(buyer, product, quote, extras)
 
     async def _plan(self, uow: UnitOfWork, order: Order) -> Step:
-        """Decides on the next step, and begins it if it can be taken at all."""
-        step = await self._next(uow, order)
-        if is_joined(self._store) and not isinstance(step, Finished):
-            raise CannotJoin
-        return step
-
-    async def _next(self, uow: UnitOfWork, order: Order) -> Step:
-        """The next step for what the slot of (buyer, product) holds."""
+        """Decides on the next step for what the slot of (buyer, product) holds."""
         buyer_id, ref, now = order.buyer.id, order.product.ref, self._clock.now()
         slot = await uow.slots.lock(buyer_id, ref)
         payment = await uow.payments.lock(buyer_id, slot) if slot else None
         owned = await self._owned(uow, order, now)
         wanted = order.product.available and not owned
         if payment is not None and is_open(payment):
+            self._require_stripe()
             fits = wanted and order.same_offer(payment)
             step = next_step(payment, now, wanted=fits, livemode=self._gateway.livemode)
             if not isinstance(step, Abandon):
@@ -227,6 +222,7 @@ class PaymentCore:
             raise PaymentInReview  # money came in that a person is looking at
         if order.quote.amount.is_zero:
             return Finished(await self._settle(uow, self._payment(order, Origin.FREE), None))
+        self._require_stripe()
         payment = self._payment(order, Origin.STRIPE)
         attempt = self._attempt(1, payment, order.extras)
         payment = replace(payment, attempt=attempt, reads=1)
@@ -580,10 +576,18 @@ class PaymentCore:
 
     # --- ports -------------------------------------------------------------------------------
 
+    def _require_stripe(self) -> None:
+        """Refuses a step that leads to Stripe before anything of it is written, where it cannot
+        be taken."""
+        if is_joined(self._store):
+            raise CannotJoin
+
     def _fulfilment(self) -> Fulfilment:
         return Fulfilment(self._clock.now(), self._hook)
 
     async def _run(
         self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
     ) -> T:
+        if not read_only and is_slow(self._hook):
+            return await settle(self._store.run(body, alone=True))
         return await settle(self._store.run(body, read_only=read_only))

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intents, order_key
-from payfulfill.models import Payment, PaymentStatus, utc
+from payfulfill.models import Facts, Payment, PaymentStatus, utc
 
 FINDINGS: Final[Mapping[str, str]] = {
     "amount_mismatch": "The amount at Stripe is not the amount that was quoted.",
@@ -68,53 +68,55 @@ _MISMATCHES: Final[tuple[tuple[str, Callable[[Payment, Intent], bool]], ...]] = 
 """What of an intent must equal the quote."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """What the table below asks about."""
-
-    review: bool
-    paid: bool
-    open: bool
-    ended: bool
-
-
-_STATUS: Final[tuple[tuple[PaymentStatus, Callable[[_Case], bool]], ...]] = (
-    (PaymentStatus.REVIEW, lambda case: case.review),
-    (PaymentStatus.SUCCEEDED, lambda case: case.paid),
-    (PaymentStatus.CANCELED, lambda case: case.ended),
-    (PaymentStatus.PENDING, lambda case: case.open),
-    (PaymentStatus.CREATED, lambda case: True),  # noqa: ARG005  # the row for all others
+_STATUS: Final = (
+    (PaymentStatus.REVIEW, "wrong"),
+    (PaymentStatus.SUCCEEDED, "paid"),
+    (PaymentStatus.CANCELED, "ended"),
+    (PaymentStatus.PENDING, "open"),
+    (PaymentStatus.CREATED, "known"),
 )
 """The first row that holds is the payment's status."""
 
 
-def assess(payment: Payment) -> Standing:
-    """What the facts make of `payment`."""
-    every = list(intents(payment.facts))
-    live = [(id, intent) for id, intent in every if intent["status"] != CANCELED]
-    order = payment.facts.get(order_key(payment.id), {})
-    wrong = [finding for id, intent in live for finding in _mismatches(payment, id, intent)]
-    succeeded = [intent for _, intent in live if intent["status"] == SUCCEEDED]
-    right = [intent for intent in succeeded if not any(_mismatches(payment, "", intent))]
+def assess(payment: Payment, facts: Facts | None = None) -> Standing:
+    """What the facts make of `payment`: its own, or `facts` in their place."""
+    facts = payment.facts if facts is None else facts
+    every = intents(facts)
+    order = facts.get(order_key(payment.id), {})
+    still_open: list[Intent] = []
+    succeeded: list[str] = []
+    as_quoted: list[Intent] = []  # of those that succeeded
+    wrong: list[Finding] = []
+    for id, intent in every:
+        if intent["status"] == CANCELED:
+            continue
+        codes = _mismatches(payment, intent)
+        if codes:
+            wrong += _findings(codes, id, intent)
+        if intent["status"] == OPEN:
+            still_open.append(intent)
+        else:
+            succeeded.append(id)
+            if not codes:
+                as_quoted.append(intent)
     if len(succeeded) > 1:
-        ids = ", ".join(id for id, intent in live if intent["status"] == SUCCEEDED)
-        wrong.append(Finding("paid_twice", f"{FINDINGS['paid_twice']} ({ids})"))
-    paid_at = _paid_at(payment, right, order)
-    is_open = any(intent["status"] == OPEN for _, intent in live)
-    case = _Case(
-        review=bool(wrong),
-        paid=paid_at is not None,
-        open=is_open,
-        ended="abandoned_at" in order or (bool(every) and not is_open),
-    )
+        wrong += [Finding("paid_twice", f"{FINDINGS['paid_twice']} ({', '.join(succeeded)})")]
+    paid_at = _paid_at(payment, as_quoted, order)
+    holds = {
+        "wrong": bool(wrong),
+        "paid": paid_at is not None,
+        "ended": "abandoned_at" in order or (bool(every) and not still_open),
+        "open": bool(still_open),
+        "known": True,
+    }
     if paid_at is not None and "withdrawn_at" in order:
-        wrong.append(Finding("paid_after_withdrawal", FINDINGS["paid_after_withdrawal"]))
+        wrong += [Finding("paid_after_withdrawal", FINDINGS["paid_after_withdrawal"])]
     return Standing(
-        status=next(status for status, holds in _STATUS if holds(case)),
+        status=next(status for status, case in _STATUS if holds[case]),
         paid_at=paid_at,
-        closed=bool(succeeded) or paid_at is not None or case.ended,
-        intent_status=_step(live) if is_open and paid_at is None else None,
-        last_error=_last_error(payment) if paid_at is None else None,
+        closed=bool(succeeded) or holds["paid"] or holds["ended"],
+        intent_status=_step(still_open) if still_open and paid_at is None else None,
+        last_error=_last_error(every) if paid_at is None else None,
         findings=tuple(wrong),
     )
 
@@ -124,12 +126,14 @@ def is_open(payment: Payment) -> bool:
     return not assess(payment).closed
 
 
-def _mismatches(payment: Payment, intent_id: str, intent: Intent) -> list[Finding]:
-    return [
-        Finding(code, f"{FINDINGS[code]} ({intent_id}: {_told(intent)})")
-        for code, differs in _MISMATCHES
-        if differs(payment, intent)
-    ]
+def _mismatches(payment: Payment, intent: Intent) -> list[str]:
+    """Which rows of the table hold."""
+    return [code for code, differs in _MISMATCHES if differs(payment, intent)]
+
+
+def _findings(codes: list[str], intent_id: str, intent: Intent) -> list[Finding]:
+    told = _told(intent)
+    return [Finding(code, f"{FINDINGS[code]} ({intent_id}: {told})") for code in codes]
 
 
 def _told(intent: Intent) -> str:
@@ -143,25 +147,25 @@ def _amounts(intent: Intent) -> set[int]:
     return {*intent.get("amount", ()), *received}
 
 
-def _paid_at(payment: Payment, right: list[Intent], order: Mapping[str, Any]) -> datetime | None:
+def _paid_at(payment: Payment, paid: list[Intent], order: Mapping[str, Any]) -> datetime | None:
     if "settled_at" in order:
         return utc(order["settled_at"])
-    if not right:
+    if not paid:
         return None
-    times = [intent["paid_at"] for intent in right if "paid_at" in intent]
+    times = [intent["paid_at"] for intent in paid if "paid_at" in intent]
     return utc(min(times)) if times else payment.created_at
 
 
-def _step(live: list[tuple[str, Intent]]) -> str:
+def _step(still_open: list[Intent]) -> str:
     """Stripe's word for the open intent that was read last."""
-    read = [intent["step"] for _, intent in live if intent["status"] == OPEN and "step" in intent]
+    read = [intent["step"] for intent in still_open if "step" in intent]
     return str(max(read)[1]) if read else "requires_payment_method"
 
 
-def _last_error(payment: Payment) -> str | None:
+def _last_error(every: list[tuple[str, Intent]]) -> str | None:
     attempts = [
         (attempt["at"], key, attempt["message"])
-        for _, intent in intents(payment.facts)
+        for _, intent in every
         for key, attempt in intent.get("attempts", {}).items()
     ]
     return max(attempts)[2] if attempts else None

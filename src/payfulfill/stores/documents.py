@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 
 from pydantic import TypeAdapter
+from pydantic_core import from_json, to_json
 
 from payfulfill.models import Attempt, Facts, Terms
 
 _TERMS = TypeAdapter(Terms)
 _ATTEMPT = TypeAdapter(Attempt)
-_FACTS = json.JSONEncoder(separators=(",", ":"))
 
 
 @lru_cache(maxsize=1024)  # a shop has few terms, and they are frozen
@@ -38,10 +37,10 @@ def load_attempt(text: str | None) -> Attempt | None:
 
 def dump_facts(facts: Facts) -> str:
     """Facts as text."""
-    return _FACTS.encode(facts)
+    return to_json(facts).decode()
 
 
 def load_facts(text: str) -> Facts:
     """Facts from text."""
-    facts: Facts = json.loads(text)
+    facts: Facts = from_json(text)
     return facts

@@ -5,23 +5,28 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from payfulfill.errors import StoreUnavailable
 
 if sys.platform != "win32":
     import fcntl
 
-_SHORTEST, _LONGEST = 0.0005, 0.02  # seconds between two tries
+_SHORTEST: Final = 0.0005
+_LONGEST: Final = 0.005  # seconds between two tries
 
 
 class FileLock:
-    """One process at a time holds it; the system releases it when that process dies."""
+    """One process at a time holds it; the system releases it when that process dies.
+
+    Whoever wants it first takes its place as the next one, which is a lock too. So a process that
+    takes it again and again lets others have it in between: one of them is the next already.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Names the file, which is made when it is first locked."""
-        self._path = path
-        self._file: IO[bytes] | None = None
+        """Names the database; the files beside it are made when they are first locked."""
+        self._held = _File(Path(f"{path}-lock"))
+        self._next = _File(Path(f"{path}-lock-next"))
 
     def acquire(self, deadline: float) -> None:
         """Takes the lock, waiting until `deadline` on `time.monotonic`'s clock.
@@ -29,12 +34,37 @@ class FileLock:
         Raises:
             StoreUnavailable: others held it for too long, or the file cannot be locked.
         """
+        self._next.lock(deadline, _LONGEST)
+        try:
+            self._held.lock(deadline, _SHORTEST)
+        finally:
+            self._next.unlock()
+
+    def release(self) -> None:
+        """Lets others have it."""
+        self._held.unlock()
+
+    def close(self) -> None:
+        """Closes the files, and with it releases the lock."""
+        self._held.close()
+        self._next.close()
+
+
+class _File:
+    """A file that is locked as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def lock(self, deadline: float, longest: float) -> None:
+        """Waits, with pauses of `longest` seconds at most."""
         pause = _SHORTEST
         while not self._try():
             if time.monotonic() >= deadline:
                 raise StoreUnavailable("SQLite: other processes took too long")
             time.sleep(pause)
-            pause = min(pause * 2, _LONGEST)
+            pause = min(pause * 2, longest)
 
     def _try(self) -> bool:
         try:
@@ -48,13 +78,11 @@ class FileLock:
             raise StoreUnavailable(f"SQLite: the lock file cannot be locked: {error}") from error
         return True
 
-    def release(self) -> None:
-        """Lets others have it."""
+    def unlock(self) -> None:
         if sys.platform != "win32" and self._file is not None:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Closes the file, and with it releases the lock."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -245,7 +245,7 @@ class MemoryStore:
         self._lock = threading.Lock()
         self._thread: int | None = None
 
-    def run(self, body: Body[T], *, read_only: bool = False) -> T:  # noqa: ARG002  # all alike
+    def run(self, body: Body[T], **_: bool) -> T:
         """See `payfulfill.ports.Store.run`."""
         with self.transaction() as transaction:
             return drive(body(_UnitOfWork(transaction)))
@@ -290,7 +290,7 @@ class AsyncMemoryStore:
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[Any] | None = None
 
-    async def run(self, body: Body[T], *, read_only: bool = False) -> T:  # noqa: ARG002  # all alike
+    async def run(self, body: Body[T], **_: bool) -> T:
         """See `payfulfill.ports.Store.run`."""
         async with self.transaction() as transaction:
             return await body(_UnitOfWork(transaction))

@@ -26,6 +26,7 @@ from pymongo.write_concern import WriteConcern
 
 from payfulfill.colour import MaybeAwaitable, drive, settle
 from payfulfill.errors import ConfigurationError
+from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
 from payfulfill.stores.mongo_errors import (
     EXISTS,
@@ -245,6 +246,31 @@ class _Core:
             await settle(self._way.sleep(pause))
             pause = min(pause * _GROWTH, _LONGEST_PAUSE)
 
+    async def run_inside(self, connection: MongoConnection, body: Body[T]) -> T:
+        """The result of a body inside the transaction of a session of the host's."""
+        if not getattr(connection.session, "in_transaction", False):
+            raise ConfigurationError(_NOT_BEGUN)
+        caller = self._way.caller()
+        self._inside.add(caller)
+        try:
+            with told_apart():
+                return await self._run_inside(connection, body)
+        finally:
+            self._inside.discard(caller)
+
+    async def _run_inside(self, connection: MongoConnection, body: Body[T]) -> T:
+        transaction = Transaction(connection.session)
+        try:
+            with pymongo.timeout(DEADLINE):
+                result = await body(MongoUnitOfWork(self._collections, transaction, connection))
+            transaction.require_whole()
+        except Exception as error:
+            again = _again(error, transaction)
+            if again is not None:
+                raise unavailable(again.error, _CONFLICT) from error
+            raise
+        return result
+
     # --- the schema ----------------------------------------------------------------------------
 
     async def _require_ready(self) -> None:
@@ -341,14 +367,33 @@ class MongoStore:
                 "MongoStore needs a MongoClient; with an AsyncMongoClient, use AsyncMongoStore"
             )
         self._core = _Core(client, database, prefix, collections, _Threads())
-        self._name = database
+        self.name: Final = database
 
     def __repr__(self) -> str:
-        return f"MongoStore(database={self._name!r})"
+        return f"MongoStore(database={self.name!r})"
 
-    def run(self, body: Body[T], *, read_only: bool = False) -> T:  # noqa: ARG002  # one snapshot either way
+    def run(self, body: Body[T], **_: bool) -> T:
         """See `payfulfill.ports.Store.run`."""
         return drive(self._core.run(body))
+
+    def joined(self, connection: MongoConnection) -> JoinedStore:
+        """This store inside a transaction of yours, which you commit or abort: for handling an
+        event, for access and downloads, and for free or granted purchases.
+
+        What calls Stripe raises `CannotJoin`. Whatever raises leaves your transaction to be
+        aborted, for MongoDB has no savepoints; after `StoreUnavailable` run it again. Begin it
+        with read concern snapshot and write concern majority, and answer Stripe only after your
+        commit.
+
+        Args:
+            connection: A session of the store's own client that is in a transaction, and the
+                database.
+        """
+        return JoinedStore(
+            lambda body: drive(self._core.run_inside(connection, body)),
+            is_async=False,
+            async_hooks=False,
+        )
 
     def migrate(self) -> None:
         """Makes the collections and their indexes, or brings them up to date. Several processes
@@ -385,14 +430,20 @@ class AsyncMongoStore:
                 "MongoStore"
             )
         self._core = _Core(client, database, prefix, collections, _Tasks())
-        self._name = database
+        self.name: Final = database
 
     def __repr__(self) -> str:
-        return f"AsyncMongoStore(database={self._name!r})"
+        return f"AsyncMongoStore(database={self.name!r})"
 
-    async def run(self, body: Body[T], *, read_only: bool = False) -> T:  # noqa: ARG002  # one snapshot either way
+    async def run(self, body: Body[T], **_: bool) -> T:
         """See `payfulfill.ports.Store.run`."""
         return await self._core.run(body)
+
+    def joined(self, connection: MongoConnection) -> JoinedStore:
+        """See `MongoStore.joined`."""
+        return JoinedStore(
+            lambda body: self._core.run_inside(connection, body), is_async=True, async_hooks=True
+        )
 
     async def migrate(self) -> None:
         """See `MongoStore.migrate`."""
@@ -405,6 +456,8 @@ class AsyncMongoStore:
 # --- Errors ----------------------------------------------------------------------------------
 
 _NESTED: Final = "a hook called a service of its own store; use the unit of work that it was given"
+_NOT_BEGUN: Final = "joined() takes a MongoConnection whose session is in a transaction"
+_CONFLICT: Final = "your transaction came to nothing and is to be run again: "
 _WENT_ON: Final = (
     "a hook caught an error of MongoDB's, which had ended our transaction; it must let it through"
 )

@@ -308,7 +308,7 @@ class MongoUnitOfWork:
         return await take_in_turn(self, event, refs)
 
     async def flush(self) -> None:
-        """There is nothing to wait for."""
+        """See `payfulfill.ports.UnitOfWork.flush`. Nothing waits."""
 
     @cached_property
     def payments(self) -> _Payments:

@@ -24,7 +24,7 @@ from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
 from payfulfill.stores.postgres_connections import Source, async_source, sync_source
-from payfulfill.stores.postgres_schema import GET_VERSION, Schema
+from payfulfill.stores.postgres_schema import GET_VERSION, VERSION_TABLE, Schema
 from payfulfill.stores.postgres_statements import Statements
 from payfulfill.stores.postgres_work import PostgresUnitOfWork
 
@@ -34,7 +34,7 @@ DEADLINE: Final = 10.0
 """Seconds for which a call waits: for a connection, for locks, and for further tries, in all."""
 
 _OUTCOME: Final = "SELECT pg_xact_status(?::xid8)"
-_LOCK_MIGRATIONS: Final = "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))"
+_LOCK_MIGRATIONS: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 _CONFLICTS: Final = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
@@ -211,20 +211,23 @@ class _Core:
                 within(await self._source.connection(_left(deadline))) as connection,
                 within(connection.transaction()),
             ):
-                # Without a limit, for an index on a large table takes its time.
-                await self._migrate(Statements(connection, self._schema.render, timeout="0"))
+                await self._migrate(connection)
         except _ENVIRONMENT as error:
             raise StoreUnavailable(f"PostgreSQL: {error}") from error
 
-    async def _migrate(self, statements: Statements) -> None:
-        await statements.fetch(_LOCK_MIGRATIONS, (f"payfulfill:{self._schema.name}",))
-        for statement in self._schema.creation():
-            await statements.execute(statement, ())
+    async def _migrate(self, connection: Any) -> None:
+        schema = self._schema
+        await settle(connection.execute(_LOCK_MIGRATIONS, (f"payfulfill:{schema.name}",)))
+        if schema.making is not None:
+            await settle(connection.execute(schema.making, ()))
+        # Without a limit, for an index on a large table takes its time.
+        statements = Statements(connection, schema.render, timeout="0")
+        await statements.execute(VERSION_TABLE, ())
         version = (await statements.fetch(GET_VERSION, ()))[0][0] or 0
-        for step in [*self._schema.steps()][version:]:
+        for step in [*schema.steps()][version:]:
             for statement in step:
                 await statements.execute(statement, ())
-        self._schema.check((await statements.fetch(GET_VERSION, ()))[0][0])
+        schema.check((await statements.fetch(GET_VERSION, ()))[0][0])
 
     async def close(self) -> None:
         """Closes the connections that were opened here."""
@@ -287,7 +290,13 @@ class PostgresStore:
     ) -> None:
         self.close()
 
-    def run(self, body: Body[T], *, read_only: bool = False) -> T:
+    def run(
+        self,
+        body: Body[T],
+        *,
+        read_only: bool = False,
+        alone: bool = False,  # noqa: ARG002  # each body is
+    ) -> T:
         """See `payfulfill.ports.Store.run`."""
         return drive(self._core.run(body, read_only=read_only))
 
@@ -347,7 +356,13 @@ class AsyncPostgresStore:
     ) -> None:
         await self.close()
 
-    async def run(self, body: Body[T], *, read_only: bool = False) -> T:
+    async def run(
+        self,
+        body: Body[T],
+        *,
+        read_only: bool = False,
+        alone: bool = False,  # noqa: ARG002  # each body is
+    ) -> T:
         """See `payfulfill.ports.Store.run`."""
         return await self._core.run(body, read_only=read_only)
 

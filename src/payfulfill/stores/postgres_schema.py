@@ -10,10 +10,7 @@ from typing import Any, Final
 from payfulfill.errors import ConfigurationError
 from payfulfill.stores.schema import SCHEMA
 
-_HERE: Final = "{schema}"
-"""The schema itself, in a statement."""
-
-_OURS: Final = re.compile(rf"(?<!INDEX )\bpayfulfill_\w+|{re.escape(_HERE)}")
+_OURS: Final = re.compile(r"(?<!INDEX )\bpayfulfill_\w+")
 """Our tables; an index is where its table is, and is made without naming that place."""
 
 _LONGEST_NAME: Final = 63  # bytes: https://www.postgresql.org/docs/current/limits.html
@@ -35,7 +32,7 @@ class Schema:
         if not name or "\0" in name or len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
             raise ConfigurationError(f"{name!r} cannot be the name of a schema of PostgreSQL's")
         self.name = name
-        self._place = '"{}"'.format(name.replace('"', '""').replace("%", "%%"))
+        self._place = '"{}".'.format(name.replace('"', '""').replace("%", "%%"))
         self.render = cache(self._render)
 
     def __repr__(self) -> str:
@@ -43,10 +40,7 @@ class Schema:
 
     def _render(self, sql: str) -> str:
         """A statement as psycopg takes it: our tables in their place, parameters as `%s`."""
-        return _OURS.sub(self._placed, sql.replace("?", "%s"))
-
-    def _placed(self, found: re.Match[str]) -> str:
-        return self._place if found[0] == _HERE else f"{self._place}.{found[0]}"
+        return _OURS.sub(lambda match: self._place + match[0], sql.replace("?", "%s"))
 
     def steps(self) -> Iterator[list[str]]:
         """What takes the tables from each version to the next."""
@@ -55,11 +49,11 @@ class Schema:
             step = [text.replace(" TEXT", ' TEXT COLLATE "C"') for text in statements]
             yield [*step, ADD_VERSION.replace("?", str(version))]
 
-    def creation(self) -> Iterator[str]:
-        """What must be there before the first step."""
-        if self.name != "public":  # to make sure of that one takes a right that few roles have
-            yield f"CREATE SCHEMA IF NOT EXISTS {_HERE}"
-        yield VERSION_TABLE
+    @property
+    def making(self) -> str | None:
+        """What makes the schema itself; None for the one that is always there, for the right to
+        make schemas is one that few roles have."""
+        return None if self.name == "public" else f"CREATE SCHEMA IF NOT EXISTS {self._place[:-1]}"
 
     def check(self, version: Any) -> None:
         """Refuses tables that are not of our version.
@@ -85,5 +79,6 @@ def postgres_ddl(schema: str = "public") -> list[str]:
         schema: The schema of PostgreSQL's in which they are to be.
     """
     place = Schema(schema)
-    every = [*place.creation(), *(each for step in place.steps() for each in step)]
-    return [place.render(statement).replace("%%", "%") for statement in every]
+    tables = [VERSION_TABLE, *(each for step in place.steps() for each in step)]
+    every = [place.making, *map(place.render, tables)]
+    return [statement.replace("%%", "%") for statement in every if statement is not None]

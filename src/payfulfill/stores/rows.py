@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from payfulfill.models import (
@@ -29,6 +30,7 @@ from payfulfill.stores.documents import (
 )
 
 Row = Sequence[Any]
+"""Of plain values: a driver takes a `str` as it is, and looks for an adapter for a `StrEnum`."""
 
 PAYMENT: Final = (
     "buyer_id", "id", "product_type", "product_id", "title", "amount", "currency", "terms",
@@ -75,12 +77,23 @@ def stamp_or_none(moment: datetime | None) -> int | None:
 
 def moment(stamp: int) -> datetime:
     """A time, as it was stored."""
-    return _EPOCH + timedelta(microseconds=stamp)
+    return _EPOCH + stamp * _MICROSECOND
 
 
 def moment_or_none(stamp: int | None) -> datetime | None:
     """The same for one that may be missing."""
-    return None if stamp is None else _EPOCH + timedelta(microseconds=stamp)
+    return None if stamp is None else _EPOCH + stamp * _MICROSECOND
+
+
+_ORIGIN: Final = {one.value: one for one in Origin}
+_KIND: Final = {one.value: one for one in PurchaseKind}
+_STATE: Final = {one.value: one for one in PurchaseState}
+_PAYMENT_STATUS: Final = {one.value: one for one in PaymentStatus}
+_EVENT_STATUS: Final = {one.value: one for one in EventStatus}
+
+# A shop has few products and few prices; as values that were checked once, they are kept.
+_product: Final = lru_cache(maxsize=1024)(ProductRef)
+_money: Final = lru_cache(maxsize=1024)(Money)
 
 
 def fixed_of_payment(payment: Payment) -> Row:
@@ -94,7 +107,7 @@ def fixed_of_payment(payment: Payment) -> Row:
         payment.amount.amount,
         payment.amount.currency,
         dump_terms(payment.terms),
-        payment.origin,
+        str(payment.origin),
         int(payment.livemode),
         payment.account,
         stamp(payment.created_at),
@@ -107,7 +120,7 @@ def rest_of_payment(payment: Payment) -> Row:
     """What can change of it."""
     return (
         stamp(payment.quote_expires_at),
-        payment.status,
+        str(payment.status),
         stamp_or_none(payment.succeeded_at),
         payment.purchase_id,
         payment.intent_id,
@@ -124,18 +137,18 @@ def payment_from(row: Row) -> Payment:
     return Payment(
         buyer_id=row[0],
         id=row[1],
-        product=ProductRef(row[2], row[3]),
+        product=_product(row[2], row[3]),
         title=row[4],
-        amount=Money(row[5], row[6]),
+        amount=_money(row[5], row[6]),
         terms=load_terms(row[7]),
-        origin=Origin(row[8]),
+        origin=_ORIGIN[row[8]],
         livemode=bool(row[9]),
         account=row[10],
         created_at=moment(row[11]),
         granted_by=row[12],
         grant_reason=row[13],
         quote_expires_at=moment(row[14]),
-        status=PaymentStatus(row[15]),
+        status=_PAYMENT_STATUS[row[15]],
         succeeded_at=moment_or_none(row[16]),
         purchase_id=row[17],
         intent_id=row[18],
@@ -156,13 +169,13 @@ def fixed_of_purchase(purchase: Purchase) -> Row:
         purchase.product.type,
         purchase.product.id,
         purchase.title,
-        purchase.kind,
+        str(purchase.kind),
         purchase.payment_id,
         purchase.amount.amount,
         purchase.amount.currency,
         dump_terms(purchase.terms),
         int(purchase.terms.is_wide),
-        purchase.origin,
+        str(purchase.origin),
         int(purchase.livemode),
         purchase.account,
         stamp(purchase.created_at),
@@ -173,8 +186,8 @@ def rest_of_purchase(purchase: Purchase) -> Row:
     """What can change of it."""
     return (
         stamp(purchase.paid_at),
-        purchase.standing,
-        purchase.state,
+        str(purchase.standing),
+        str(purchase.state),
         stamp_or_none(purchase.revoked_at),
     )
 
@@ -185,19 +198,19 @@ def purchase_from(row: Row) -> Purchase:
         buyer_id=row[0],
         source=row[1],
         id=row[2],
-        product=ProductRef(row[3], row[4]),
+        product=_product(row[3], row[4]),
         title=row[5],
-        kind=PurchaseKind(row[6]),
+        kind=_KIND[row[6]],
         payment_id=row[7],
-        amount=Money(row[8], row[9]),
+        amount=_money(row[8], row[9]),
         terms=load_terms(row[10]),
-        origin=Origin(row[12]),
+        origin=_ORIGIN[row[12]],
         livemode=bool(row[13]),
         account=row[14],
         created_at=moment(row[15]),
         paid_at=moment(row[16]),
-        standing=PurchaseState(row[17]),
-        state=PurchaseState(row[18]),
+        standing=_STATE[row[17]],
+        state=_STATE[row[18]],
         revoked_at=moment_or_none(row[19]),
     )
 
@@ -207,7 +220,7 @@ def download_from(row: Row) -> Download:
     return Download(
         buyer_id=row[0],
         id=row[1],
-        product=ProductRef(row[2], row[3]),
+        product=_product(row[2], row[3]),
         purchase_id=row[4],
         at=moment(row[5]),
         address=row[6],
@@ -230,7 +243,7 @@ def fixed_of_event(event: StoredEvent) -> Row:
 def rest_of_event(event: StoredEvent) -> Row:
     """What can change of an event."""
     return (
-        event.status,
+        str(event.status),
         event.payment_id,
         event.note,
         event.payload,
@@ -249,7 +262,7 @@ def event_from(row: Row) -> StoredEvent:
         livemode=bool(row[3]),
         created_at=moment(row[4]),
         received_at=moment(row[5]),
-        status=EventStatus(row[6]),
+        status=_EVENT_STATUS[row[6]],
         payment_id=row[7],
         note=row[8],
         payload=row[9],

@@ -2,102 +2,46 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import os
 import sqlite3
-import sys
 import threading
 import time
-import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Final, Literal, Self, TypeVar
 
 from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError, StoreUnavailable
+from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
+from payfulfill.stores import sqlite_forks
 from payfulfill.stores.file_lock import FileLock
-from payfulfill.stores.rows import Row
 from payfulfill.stores.schema import SCHEMA
-from payfulfill.stores.sql import Dialect, SqlUnitOfWork
+from payfulfill.stores.sqlite_connections import (
+    Connections,
+    has_wal_reset_bug,
+    require_schema,
+    version_of,
+)
+from payfulfill.stores.sqlite_group import Line, Member, ThreadMember
+from payfulfill.stores.sqlite_joined import run_inside
+from payfulfill.stores.sqlite_writer import Writer, told
 
 T = TypeVar("T")
 
-log = logging.getLogger("payfulfill.stores.sqlite")
-
 DEADLINE: Final = 10.0
 """Seconds for which a call waits for other writers, in all."""
-
-_DIALECT: Final = Dialect(
-    for_update="",  # a write transaction locks the whole database
-    lock_slot="SELECT payment_id FROM payfulfill_slots "
-    "WHERE buyer_id = ? AND product_type = ? AND product_id = ?",
-)
-
-_ENVIRONMENT: Final = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_INTERRUPT,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_NOTADB,
-    }
-)
-"""Result codes that speak of the disk and of other writers, not of what was asked:
-https://sqlite.org/rescode.html"""
-
-_CHECKPOINT_EVERY: Final = 64  # transactions
-_CHECKPOINT_ABOVE: Final = 4 * 1024 * 1024  # bytes of write-ahead log; SQLite's own default
-
-
-def _has_wal_reset_bug(version: tuple[int, ...]) -> bool:
-    """Whether this SQLite can corrupt a database when several connections write or checkpoint at
-    once; mended in 3.51.3, 3.50.7 and 3.44.6: https://sqlite.org/wal.html#walresetbug"""
-    if version[:2] in ((3, 50), (3, 44)):
-        return version < ((3, 50, 7) if version[1] == 50 else (3, 44, 6))
-    return (3, 7) <= version < (3, 51, 3)
-
-
-class _Statements:
-    """A connection of sqlite3's, as the repositories use it."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Row]:
-        _require_transaction(self._connection)
-        return self._connection.execute(sql, parameters).fetchall()
-
-    async def execute(self, sql: str, parameters: Sequence[Any]) -> int:
-        _require_transaction(self._connection)
-        return self._connection.execute(sql, parameters).rowcount
-
-    async def send(self, sql: str, parameters: Sequence[Any]) -> None:
-        _require_transaction(self._connection)
-        self._connection.execute(sql, parameters)
-
-    async def flush(self) -> None:
-        pass
 
 
 class SQLiteStore:
     """A store in one SQLite file, for sync services. Threads may share it, and processes the file.
 
-    All writes of a process go through one connection; reads have their own and wait for no
-    writer. On versions of SQLite with the WAL-reset bug, every write and checkpoint of ours also
-    holds a lock on a file beside the database (not on Windows); other programs that write to the
-    database there remain a risk.
+    All writes of a process go through one connection, and those that come at once share a
+    transaction; reads have connections of their own and wait for no writer. On versions of SQLite
+    with the WAL-reset bug, every write and checkpoint of ours also holds a lock on a file beside
+    the database (not on Windows); other programs that write to the database there remain a risk.
     """
 
     is_async = False
@@ -127,25 +71,20 @@ class SQLiteStore:
         self._name = name
         self._path = Path(name)
         self._synchronous = synchronous
-        self._guarded = _has_wal_reset_bug(sqlite3.sqlite_version_info)
+        self._guarded = has_wal_reset_bug(sqlite3.sqlite_version_info)
         self._begin_afresh()
-        _stores.add(self)
+        sqlite_forks.stores.add(self)
 
     def _begin_afresh(self) -> None:
         """No connection is open yet, in this process."""
-        self._writing = threading.Lock()
-        self._writing_thread: int | None = None
+        self._lock_file = FileLock(self._path) if self._guarded else None
+        self._connections = Connections(self._name, DEADLINE)
+        self._writer = Writer(self._connections, self._synchronous, self._lock_file)
+        self._line = Line(self._writer.serve)
         self._gate = threading.Lock()
         self._reading = 0
         self._paused = False
         self._quiet: bool | None = None
-        self._writer: tuple[sqlite3.Connection, SqlUnitOfWork] | None = None
-        self._readers: list[tuple[sqlite3.Connection, SqlUnitOfWork]] = []
-        self._lock_file = FileLock(Path(f"{self._path}-lock"))
-        self._file: tuple[int, int] | None = None
-        self._in_body = False
-        self._patience: int | None = None
-        self._commits = 0
 
     def __repr__(self) -> str:
         return f"SQLiteStore({str(self._path)!r})"
@@ -163,59 +102,58 @@ class SQLiteStore:
 
     # --- running -----------------------------------------------------------------------------
 
-    def run(self, body: Body[T], *, read_only: bool = False) -> T:
-        """See `payfulfill.ports.Store.run`."""
-        return self.run_by(time.monotonic() + DEADLINE, body, read_only=read_only)
+    def run(self, body: Body[T], *, read_only: bool = False, alone: bool = False) -> T:
+        """See `payfulfill.ports.Store.run`.
 
-    def run_by(self, deadline: float, body: Body[T], *, read_only: bool) -> T:
-        """Like `run`, with a deadline on `time.monotonic`'s clock that began elsewhere."""
+        Args:
+            body: Called with the unit of work: in this thread if nobody else writes or if it is
+                to be alone; otherwise perhaps in another, with this one's context variables.
+            read_only: It only reads.
+            alone: It shares its transaction with no other body.
+        """
         try:
-            return self._read(body) if read_only else self._write(body, deadline)
+            if read_only:
+                return self._read(body)
+            return self._write(body, time.monotonic() + DEADLINE, alone=alone)
         except sqlite3.Error as error:
-            if not _is_environment(error):
+            seen = told(error)
+            if seen is error:
                 raise
-            raise StoreUnavailable(f"SQLite: {error}") from error
+            raise seen from error
 
-    def _write(self, body: Body[T], deadline: float) -> T:
-        with self._exclusive(deadline):
-            self._require_same_file()
-            connection, uow = self._open_writer()
-            self._set_patience(connection, deadline)
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = self._drive(body, uow)
-                _require_transaction(connection)
-                connection.execute(_COMMIT)
-            except BaseException:
-                self._roll_back(connection)
-                raise
-            self._checkpoint_if_due(connection)
-            return result
-
-    def _set_patience(self, connection: sqlite3.Connection, deadline: float) -> None:
-        """Has SQLite wait for other programs no longer than what is left of our time."""
-        # In whole seconds, for each number is one more statement in sqlite3's cache.
-        seconds = max(math.ceil(deadline - time.monotonic()), 1)
-        if seconds != self._patience:
-            connection.execute(f"PRAGMA busy_timeout = {seconds * 1000}")
-            self._patience = seconds
-
-    def _drive(self, body: Body[T], uow: SqlUnitOfWork) -> T:
-        """Runs a body, which cannot end the transaction meanwhile."""
-        self._in_body = True
+    def _write(self, body: Body[T], deadline: float, *, alone: bool) -> T:
+        line = self._line
+        if not line.take_if_free():
+            if not alone:
+                return line.wait_for(ThreadMember(body, deadline))
+            line.take(deadline)
         try:
-            return drive(body(uow))
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
-                raise ConfigurationError(_ENDED) from error
-            raise
+            return self._writer.run(body, deadline)
         finally:
-            self._in_body = False
+            line.give()
 
-    def _authorize(self, action: int, *_: object) -> int:
-        """What SQLite asks about each statement that it compiles, outside of a body or in it."""
-        denied = self._in_body and action == sqlite3.SQLITE_TRANSACTION
-        return sqlite3.SQLITE_DENY if denied else sqlite3.SQLITE_OK
+    def join(self, member: Member[T]) -> None:
+        """Puts a body into the line of those that write; it is told when it was run."""
+        self._line.join(member)
+
+    def joined(self, connection: sqlite3.Connection) -> JoinedStore:
+        """This store inside a transaction of yours, which you commit or roll back: for handling
+        an event, for access and downloads, and for free or granted purchases.
+
+        What calls Stripe raises `CannotJoin`. Nothing is tried again: when another writer makes
+        it raise `StoreUnavailable`, run your transaction again. Answer Stripe only after your
+        commit. On versions of SQLite with the WAL-reset bug your own connections, this one among
+        them, write outside of our lock.
+
+        Args:
+            connection: One to this file, in a transaction. `BEGIN IMMEDIATE` is the one that
+                waits for other writers.
+        """
+        return JoinedStore(
+            lambda body: run_inside(connection, body, self._path),
+            is_async=False,
+            async_hooks=False,
+        )
 
     def _read(self, body: Body[T]) -> T:
         with self._gate:
@@ -227,12 +165,12 @@ class SQLiteStore:
                 self._reading -= 1
 
     def _read_inside(self, body: Body[T]) -> T:
-        self._require_same_file()
-        readers = self._readers
+        self._connections.require_same_file()
+        readers = self._connections.readers
         try:
             reader = readers.pop()
         except IndexError:
-            reader = self._connect("PRAGMA query_only = 1")
+            reader = self._connections.connect("PRAGMA query_only = 1")
         connection, uow = reader
         healthy = True
         try:
@@ -251,126 +189,12 @@ class SQLiteStore:
             else:
                 connection.close()
 
-    def _roll_back(self, connection: sqlite3.Connection) -> None:
-        """Undoes the transaction; a connection that cannot even do that is given up."""
-        try:
-            connection.rollback()
-        except sqlite3.Error:
-            self._writer = None
-            with suppress(sqlite3.Error):
-                connection.close()
-
-    # --- locks -------------------------------------------------------------------------------
-
-    @contextmanager
-    def _exclusive(self, deadline: float) -> Iterator[None]:
-        """This thread alone writes: of this process, and where SQLite needs it, of all."""
-        with self._alone(deadline), self._alone_of_all_processes(deadline):
-            yield
-
-    @contextmanager
-    def _alone(self, deadline: float) -> Iterator[None]:
-        if self._writing_thread == threading.get_ident():
-            raise ConfigurationError(_NESTED)
-        if not self._writing.acquire(timeout=max(deadline - time.monotonic(), 0)):
-            raise StoreUnavailable("SQLite: other writers took too long")
-        self._writing_thread = threading.get_ident()
-        try:
-            yield
-        finally:
-            self._writing_thread = None
-            self._writing.release()
-
-    @contextmanager
-    def _alone_of_all_processes(self, deadline: float) -> Iterator[None]:
-        if not self._guarded:
-            yield
-            return
-        self._lock_file.acquire(deadline)
-        try:
-            yield
-        finally:
-            self._lock_file.release()
-
-    def _checkpoint_if_due(self, connection: sqlite3.Connection) -> None:
-        """Moves the log into the database, where SQLite may not do so by itself."""
-        self._commits += 1
-        if not self._guarded or self._commits % _CHECKPOINT_EVERY:
-            return
-        with suppress(OSError, sqlite3.Error):  # what was committed stays so; the next one tries
-            if Path(f"{self._path}-wal").stat().st_size > _CHECKPOINT_ABOVE:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-
-    # --- connections -------------------------------------------------------------------------
-
-    def _open_writer(self) -> tuple[sqlite3.Connection, SqlUnitOfWork]:
-        if self._writer is None:
-            pragmas = [f"PRAGMA synchronous = {self._synchronous}"]
-            if self._guarded:
-                pragmas.append("PRAGMA wal_autocheckpoint = 0")
-            self._writer = self._connect(*pragmas)
-            self._writer[0].set_authorizer(self._authorize)
-            self._patience = None
-        return self._writer
-
-    def _connect(self, *pragmas: str) -> tuple[sqlite3.Connection, SqlUnitOfWork]:
-        connection = self._raw_connection()
-        try:
-            for pragma in pragmas:
-                connection.execute(pragma)
-            self._require_schema(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._file = self._identity()
-        return connection, SqlUnitOfWork(_Statements(connection), _DIALECT, connection)
-
-    def _raw_connection(self) -> sqlite3.Connection:
-        if self._path.absolute() in _open_across_fork:
-            raise ConfigurationError(
-                f"{self._path} was in use when this process was forked; close() the store before"
-            )
-        return sqlite3.connect(
-            self._path, timeout=DEADLINE, isolation_level=None, check_same_thread=False
-        )
-
-    def _require_schema(self, connection: sqlite3.Connection) -> None:
-        version = _version(connection)
-        if version < len(SCHEMA):
-            raise ConfigurationError(f"{self._path} has no tables yet, or old ones: run migrate()")
-        if version > len(SCHEMA):
-            raise ConfigurationError(
-                f"{self._path} was made by a newer payfulfill; upgrade this one"
-            )
-
-    def _identity(self) -> tuple[int, int] | None:
-        """Which file the name stands for now."""
-        try:
-            status = os.stat(self._name)  # noqa: PTH116  # Path.stat() takes twice as long
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
-
-    def _require_same_file(self) -> None:
-        """Writes to a file that was deleted would succeed, and be gone with the last connection."""
-        file = self._file
-        if file is None or self._identity() == file:
-            return
-        # Not closed, for other threads may be in the midst of using them.
-        _left_open.append((self._writer, self._readers))
-        self._writer, self._readers, self._file = None, [], None
-        raise StoreUnavailable(f"SQLite: {self._path} was deleted or replaced while it was open")
-
     # --- forks ---------------------------------------------------------------------------------
 
-    def _before_fork(self) -> None:
-        """Closes the connections, and keeps others from being opened until the fork is done.
-
-        A child does not inherit the locks of a file that was open, and SQLite believes that it
-        does: a parent that closed its connections would delete the log that the child writes to.
-        """
+    def before_fork(self) -> None:
+        """Closes the connections, and keeps others from being opened until the fork is done."""
         deadline = time.monotonic() + DEADLINE
-        self._paused = self._writing.acquire(timeout=DEADLINE)
+        self._paused = self._line.pause(DEADLINE)
         self._gate.acquire()
         while self._reading and time.monotonic() < deadline:
             self._gate.release()
@@ -383,19 +207,21 @@ class SQLiteStore:
             except (sqlite3.Error, StoreUnavailable):
                 self._quiet = False
 
-    def _after_fork_in_parent(self) -> None:
+    def after_fork_in_parent(self) -> None:
+        """Lets those who wait go on."""
         self._quiet = None
         self._gate.release()
         if self._paused:
-            self._writing.release()
+            self._line.resume()
 
-    def _after_fork_in_child(self) -> None:
-        # None: something forked that knows nothing of `_before_fork`.
-        in_use = self._is_open() if self._quiet is None else not self._quiet
+    def after_fork_in_child(self) -> None:
+        """Begins afresh, unless the file was in use."""
+        # None: something forked that knows nothing of `before_fork`.
+        in_use = self._connections.is_open() if self._quiet is None else not self._quiet
         if in_use:
-            _open_across_fork.add(self._path.absolute())
-            _left_open.append((self._writer, self._readers))
-        self._lock_file.close()  # or its lock would be held beyond the parent's death
+            self._connections.forbid()
+        if self._lock_file is not None:
+            self._lock_file.close()  # or its lock would be held beyond the parent's death
         self._begin_afresh()
 
     # --- the life of the file ------------------------------------------------------------------
@@ -408,104 +234,58 @@ class SQLiteStore:
             ConfigurationError: a newer payfulfill made them.
             StoreUnavailable: the file cannot be written.
         """
+        deadline = time.monotonic() + DEADLINE
+        self._line.take(deadline)
         try:
-            with self._exclusive(time.monotonic() + DEADLINE):
+            with self._alone_of_all_processes(deadline):
                 self._migrate()
         except sqlite3.Error as error:
             raise StoreUnavailable(f"SQLite: {error}") from error
+        finally:
+            self._line.give()
 
     def _migrate(self) -> None:
-        connection = self._raw_connection()
+        connection = self._connections.raw()
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
-            version = _version(connection)
+            version = version_of(connection)
             for statements in SCHEMA[version:]:
                 for statement in statements:
                     connection.execute(statement)
             if version < len(SCHEMA):
                 connection.execute(f"PRAGMA user_version = {len(SCHEMA)}")
             connection.execute("COMMIT")
-            self._require_schema(connection)
+            require_schema(connection, self._path)
         finally:
             connection.close()
 
+    @contextmanager
+    def _alone_of_all_processes(self, deadline: float) -> Iterator[None]:
+        if self._lock_file is None:
+            yield
+            return
+        self._lock_file.acquire(deadline)
+        try:
+            yield
+        finally:
+            self._lock_file.release()
+
     def close(self) -> None:
-        """Closes the connections. The store opens new ones when it is used again."""
+        """Closes the connections, once those who wait have been served. The store opens new ones
+        when it is used again."""
         deadline = time.monotonic() + DEADLINE
-        with self._alone(deadline):
+        self._line.take(deadline)
+        try:
             self._close_all(deadline)
+        finally:
+            self._line.give()
+        self._line.rest(DEADLINE)
 
     def _close_all(self, deadline: float) -> None:
         """Closes all that is open. The caller is alone in this process."""
-        if self._is_open():
+        if self._connections.is_open():
             with self._alone_of_all_processes(deadline):  # the last to close checkpoints
-                with suppress(IndexError):
-                    while True:  # taken as `_read` takes them, so that none is in use
-                        self._readers.pop()[0].close()
-                if self._writer is not None:
-                    self._writer[0].close()
-                    self._writer = None
-        self._lock_file.close()
-        self._file = None
-
-    def _is_open(self) -> bool:
-        return self._writer is not None or bool(self._readers)
-
-
-_left_open: Final[list[object]] = []
-"""Connections that are neither used nor closed any more."""
-
-_open_across_fork: Final[set[Path]] = set()
-"""Files that this process cannot use, for it was forked while they were in use."""
-
-_stores: Final[weakref.WeakSet[SQLiteStore]] = weakref.WeakSet()
-_forking: Final[list[SQLiteStore]] = []
-
-
-def _before_fork() -> None:
-    _forking.extend(_stores)
-    for store in _forking:
-        store._before_fork()
-
-
-def _after_fork_in_parent() -> None:
-    while _forking:
-        _forking.pop()._after_fork_in_parent()
-
-
-def _after_fork_in_child() -> None:
-    for store in [*_stores]:
-        store._after_fork_in_child()
-    _forking.clear()
-
-
-if sys.platform != "win32":
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )
-
-_COMMIT: Final = "COMMIT -- payfulfill"
-"""In words that no hook uses: it is compiled once, outside of a body, and then cached."""
-
-_NESTED: Final = (
-    "a hook called a service that writes to its own store; use the unit of work that it was given"
-)
-_ENDED: Final = "a hook tried to end our transaction; it must neither commit nor roll back"
-
-
-def _require_transaction(connection: sqlite3.Connection) -> None:
-    """An error that a hook swallowed can have ended it; what follows would commit by itself."""
-    if not connection.in_transaction:
-        raise ConfigurationError(_ENDED)
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _is_environment(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and (code & 0xFF) in _ENVIRONMENT
+                self._connections.close()
+        if self._lock_file is not None:
+            self._lock_file.close()

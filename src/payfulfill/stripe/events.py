@@ -159,18 +159,8 @@ def _envelope(event_id: str, content: Mapping[str, Any]) -> Event:
     type_ = content.get("type")
     livemode = content.get("livemode")
     created = content.get("created")
-    event = Event(
-        id=event_id,
-        account=account if _is_text(account) else "",
-        type=type_ if _is_text(type_) else "",
-        livemode=livemode is True,
-        created=created if _is_time(created) else 0,
-        content=content,
-    )
-    if _is_thin(content):
-        return event
     data = content.get("data")
-    sound = (
+    sound = _is_thin(content) or (
         (account == "" or _is_text(account))
         and _is_text(type_)
         and isinstance(livemode, bool)
@@ -178,18 +168,14 @@ def _envelope(event_id: str, content: Mapping[str, Any]) -> Event:
         and isinstance(data, dict)
         and isinstance(data.get("object"), dict)
     )
-    return event if sound else _dead(event, "not the shape of an event")
-
-
-def _dead(event: Event, reason: str) -> Event:
     return Event(
-        id=event.id,
-        account=event.account,
-        type=event.type,
-        livemode=event.livemode,
-        created=event.created,
-        content=event.content,
-        unusable=reason,
+        id=event_id,
+        account=account if _is_text(account) else "",
+        type=type_ if _is_text(type_) else "",
+        livemode=livemode is True,
+        created=created if _is_time(created) else 0,
+        content=content,
+        unusable=None if sound else "not the shape of an event",
     )
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from payfulfill.errors import ConfigurationError, SignatureRejected
 
-__all__ = ["TOLERANCE", "check_secrets", "sign", "verify"]
+__all__ = ["TOLERANCE", "Verifier", "check_secrets", "sign", "verify"]
 
 TOLERANCE: Final = 300
 """Seconds that a signature may be older or newer than now, as in Stripe's own libraries."""
@@ -58,31 +58,58 @@ def verify(
         ValueError: `now` is a datetime without a time zone.
     """
     _check_body(body)
-    keys = check_secrets(secrets)
-    if type(tolerance) is not int or tolerance < 1:
-        raise ConfigurationError("The tolerance of webhook signatures is a number of seconds >= 1.")
-    seconds = _seconds(now)
-    timestamp, signatures = _parse(header)
+    Verifier(secrets, tolerance).verify(body, header, now)
 
-    signed = b"%b.%b" % (timestamp.encode(), body)
-    matches = False
-    for key in keys:
-        expected = hmac.digest(key.encode(), signed, "sha256").hex()
-        for signature in signatures:
-            matches |= hmac.compare_digest(expected, signature)
-    if not matches:
-        raise SignatureRejected(
-            "No secret of ours made this signature. Is it the secret of this endpoint, and is the "
-            "body passed on just as it came?",
-            reason="mismatch",
-        )
-    skew = int(timestamp) - seconds
-    if not -tolerance <= skew <= tolerance:  # this way round, NaN is rejected
-        raise SignatureRejected(
-            f"This is signed for a time {abs(skew):.0f} s {'ahead' if skew > 0 else 'ago'}, and "
-            f"{tolerance} s are allowed: this machine's clock is wrong, or it is sent again.",
-            reason="clock_skew",
-        )
+
+class Verifier:
+    """`verify` for many webhooks of one endpoint: secrets are checked, and keys made, once."""
+
+    __slots__ = ("_keyed", "_tolerance")
+
+    def __init__(self, secrets: Sequence[str], tolerance: int = TOLERANCE) -> None:
+        """Takes the endpoint's signing secrets.
+
+        Raises:
+            ConfigurationError: The secrets or the tolerance cannot work.
+        """
+        checked = check_secrets(secrets)
+        if type(tolerance) is not int or tolerance < 1:
+            raise ConfigurationError(
+                "The tolerance of webhook signatures is a number of seconds >= 1."
+            )
+        self._keyed = [hmac.new(secret.encode(), digestmod="sha256") for secret in checked]
+        self._tolerance = tolerance
+
+    def verify(self, body: bytes, header: str | bytes | None, now: datetime | float) -> None:
+        """See the function `verify`."""
+        _check_body(body)
+        seconds = _seconds(now)
+        timestamp, signatures = _parse(header)
+        if not self._is_signed(body, timestamp, signatures):
+            raise SignatureRejected(
+                "No secret of ours made this signature. Is it the secret of this endpoint, and is "
+                "the body passed on just as it came?",
+                reason="mismatch",
+            )
+        skew = int(timestamp) - seconds
+        if not -self._tolerance <= skew <= self._tolerance:  # this way round, NaN is rejected
+            raise SignatureRejected(
+                f"This is signed for a time {abs(skew):.0f} s {'ahead' if skew > 0 else 'ago'}, "
+                f"and {self._tolerance} s are allowed: this machine's clock is wrong, or it is "
+                "sent again.",
+                reason="clock_skew",
+            )
+
+    def _is_signed(self, body: bytes, timestamp: str, signatures: list[str]) -> bool:
+        matches = False
+        for keyed in self._keyed:
+            mac = keyed.copy()
+            mac.update(f"{timestamp}.".encode())
+            mac.update(body)
+            expected = mac.hexdigest()
+            for signature in signatures:
+                matches |= hmac.compare_digest(expected, signature)
+        return matches
 
 
 def sign(body: bytes, secret: str, timestamp: int) -> str:

@@ -7,7 +7,6 @@ for tests only). Each listens on this machine only, and ends with its `with` blo
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -130,7 +129,7 @@ class _Mongo:
         log = (self._folder / "log").open("ab")
         with closing(log):
             self._process = subprocess.Popen(  # noqa: S603  # our own words
-                command, cwd=self._folder, stdout=log, stderr=log, env={**os.environ}
+                command, cwd=self._folder, stdout=log, stderr=log
             )
         deadline = time.monotonic() + _PATIENCE
         while not _listens(self._port):

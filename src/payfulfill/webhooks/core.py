@@ -8,7 +8,7 @@ open. We answer 2xx for what is durable, and for nothing else.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -43,6 +43,7 @@ from payfulfill.ports import (
     Taken,
     Target,
     UnitOfWork,
+    is_slow,
 )
 from payfulfill.rules import FINDINGS
 from payfulfill.stripe.events import (
@@ -55,7 +56,7 @@ from payfulfill.stripe.events import (
     redacted,
     restored,
 )
-from payfulfill.stripe.signature import check_secrets, verify
+from payfulfill.stripe.signature import Verifier
 
 T = TypeVar("T")
 
@@ -70,6 +71,10 @@ _FIRST_DELAY: Final = timedelta(seconds=10)
 _LONGEST_DELAY: Final = timedelta(hours=1)
 _OK, _BAD_REQUEST, _TOO_LARGE, _UNAVAILABLE = 200, 400, 413, 503
 _FINAL: Final = (EventStatus.DONE, EventStatus.IGNORED, EventStatus.DEAD)
+_STATUS: Final[Mapping[OutcomeKind, EventStatus]] = {
+    OutcomeKind(status.value): status for status in EventStatus
+}
+"""How an event stands that came to such an end."""
 _ALARMING: Final = ("another account", "another mode", "clock_skew")
 """Why an event may be turned away that an operator should hear of. A wrong signature is not among
 them: anyone can send one."""
@@ -115,6 +120,7 @@ class _Look:
     number: int
 
 
+_DONE: Final = _Ending(OutcomeKind.DONE)
 _FOREIGN: Final = _Ending(OutcomeKind.IGNORED, "not ours")
 _MISSING: Final = _Ending(OutcomeKind.DEAD, "its payment is not in the store")
 
@@ -125,7 +131,7 @@ def _expected(reading: Reading) -> _Ending:
         return _Ending(OutcomeKind.DEAD, reading.unusable)
     if reading.ignored is not None:
         return _Ending(OutcomeKind.IGNORED, reading.ignored)
-    return _Ending(OutcomeKind.DONE)
+    return _DONE
 
 
 def _without_payment(reading: Reading) -> _Ending | None:
@@ -166,7 +172,7 @@ class WebhookCore:
     ) -> None:
         self._store = store
         self._gateway = gateway_beside(store, gateway)
-        self._secrets = check_secrets(secrets)
+        self._verifier = Verifier(secrets)
         self._clock = clock
         self._hook = hook
 
@@ -180,7 +186,7 @@ class WebhookCore:
         if len(body) > MAX_BODY:
             return _rejected(_TOO_LARGE, "body too large", f"it is longer than {MAX_BODY} bytes")
         try:
-            verify(body, header, self._secrets, self._clock.now())
+            self._verifier.verify(body, header, self._clock.now())
         except SignatureRejected as error:
             return _rejected(_BAD_REQUEST, error.reason, error.message)
         return await self._answer(self._work(parse(body)))
@@ -195,7 +201,7 @@ class WebhookCore:
             livemode=event.livemode,
             created_at=utc(event.created),
             received_at=self._clock.now(),
-            status=EventStatus(expected.kind.value),
+            status=_STATUS[expected.kind],
             note=expected.note,
             payload=redacted(event) if expected.kind is OutcomeKind.DEAD else None,
         )
@@ -243,7 +249,7 @@ class WebhookCore:
             known = self._known(taken.event)
             if known is not None:
                 return replace(known, recorded=Recorded(taken.payment)) if taken.payment else known
-        work = replace(work, row=taken.event)
+        work = _Work(work.event, work.reading, taken.event)
         return await self._write(uow, work, await self._process(uow, work, taken))
 
     async def _target(self, uow: UnitOfWork, reading: Reading) -> Target | None:
@@ -265,7 +271,7 @@ class WebhookCore:
         """Joins what is certain. How the event ends, or the number for a look at Stripe."""
         reading = work.reading
         expected = _expected(reading)
-        if expected.kind is not OutcomeKind.DONE:
+        if expected is not _DONE:
             return expected
         if taken.target is None:
             return _without_payment(reading) or 0
@@ -405,7 +411,7 @@ class WebhookCore:
         dead = ending.kind is OutcomeKind.DEAD
         return replace(
             work.row,
-            status=EventStatus(ending.kind.value),
+            status=_STATUS[ending.kind],
             note=ending.note,
             payment_id=recorded.payment.id if recorded else work.row.payment_id,
             payload=redacted(work.event) if dead else None,
@@ -433,6 +439,8 @@ class WebhookCore:
     async def _run(
         self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
     ) -> T:
+        if not read_only and is_slow(self._hook):
+            return await settle(self._store.run(body, alone=True))
         return await settle(self._store.run(body, read_only=read_only))
 
 
@@ -440,7 +448,7 @@ def _says(row: StoredEvent, ending: _Ending) -> bool:
     """Whether a row tells already how its event ended."""
     recorded = ending.recorded
     return (
-        row.status.value == ending.kind.value
+        row.status is _STATUS[ending.kind]
         and row.note == ending.note
         and (recorded is None or recorded.payment.id == row.payment_id)
     )

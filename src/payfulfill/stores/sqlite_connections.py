@@ -1,0 +1,213 @@
+"""The connections to one SQLite file: how they are opened, and when they cannot be used."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from payfulfill.errors import ConfigurationError, StoreUnavailable
+from payfulfill.stores.rows import Row
+from payfulfill.stores.schema import SCHEMA
+from payfulfill.stores.sql import Dialect, SqlUnitOfWork
+
+DIALECT: Final = Dialect(
+    for_update="",  # a write transaction locks the whole database
+    lock_slot="SELECT payment_id FROM payfulfill_slots "
+    "WHERE buyer_id = ? AND product_type = ? AND product_id = ?",
+)
+
+_ENVIRONMENT: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+"""Result codes that speak of the disk and of other writers, not of what was asked:
+https://sqlite.org/rescode.html"""
+
+ENDED: Final = "a hook tried to end our transaction; it must neither commit nor roll back"
+
+_left_open: Final[list[object]] = []
+"""Connections that are neither used nor closed any more."""
+
+_open_across_fork: Final[set[Path]] = set()
+"""Files that this process cannot use, for it was forked while they were in use."""
+
+
+def has_wal_reset_bug(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite can corrupt a database when several connections write or checkpoint at
+    once; mended in 3.51.3, 3.50.7 and 3.44.6: https://sqlite.org/wal.html#walresetbug"""
+    if version[:2] in ((3, 50), (3, 44)):
+        return version < ((3, 50, 7) if version[1] == 50 else (3, 44, 6))
+    return (3, 7) <= version < (3, 51, 3)
+
+
+def is_environment(error: sqlite3.Error) -> bool:
+    """Whether an error speaks of the disk or of other writers."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and (code & 0xFF) in _ENVIRONMENT
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of the schema that a file has."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def require_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuses a file with other tables than those that we know."""
+    version = version_of(connection)
+    if version < len(SCHEMA):
+        raise ConfigurationError(f"{path} has no tables yet, or old ones: run migrate()")
+    if version > len(SCHEMA):
+        raise ConfigurationError(f"{path} was made by a newer payfulfill; upgrade this one")
+
+
+class _Statements:
+    """A connection of sqlite3's, as the repositories use it.
+
+    An error that a hook swallowed can have ended its transaction; what follows would commit by
+    itself, and is refused.
+    """
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Row]:
+        if not self._connection.in_transaction:
+            raise ConfigurationError(ENDED)
+        return self._connection.execute(sql, parameters).fetchall()
+
+    async def execute(self, sql: str, parameters: Sequence[Any]) -> int:
+        if not self._connection.in_transaction:
+            raise ConfigurationError(ENDED)
+        return self._connection.execute(sql, parameters).rowcount
+
+    async def send(self, sql: str, parameters: Sequence[Any]) -> None:
+        if not self._connection.in_transaction:
+            raise ConfigurationError(ENDED)
+        self._connection.execute(sql, parameters)
+
+    async def flush(self) -> None:
+        pass
+
+
+class Opened(NamedTuple):
+    """A connection, and how a body sees it."""
+
+    connection: sqlite3.Connection
+    uow: SqlUnitOfWork
+
+
+class Connections:
+    """What a process has open of one file: one connection that writes, and those that read."""
+
+    def __init__(self, path: str, deadline: float) -> None:
+        """Nothing is open yet.
+
+        Args:
+            path: The file.
+            deadline: Seconds for which a connection waits for other programs, at first.
+        """
+        self.path = Path(path)
+        self._name = path
+        self._deadline = deadline
+        self._file: tuple[int, int] | None = None
+        self.writer: Opened | None = None
+        self.readers: list[Opened] = []
+
+    def raw(self) -> sqlite3.Connection:
+        """A new connection.
+
+        Raises:
+            ConfigurationError: SQLite cannot work in this process.
+        """
+        if self.path.absolute() in _open_across_fork:
+            raise ConfigurationError(
+                f"{self.path} was in use when this process was forked; close() the store before"
+            )
+        return sqlite3.connect(
+            self.path, timeout=self._deadline, isolation_level=None, check_same_thread=False
+        )
+
+    def connect(self, *pragmas: str) -> Opened:
+        """A new connection to a file that has our tables."""
+        connection = self.raw()
+        try:
+            for pragma in pragmas:
+                connection.execute(pragma)
+            require_schema(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        self._file = self._identity()
+        return Opened(connection, SqlUnitOfWork(_Statements(connection), DIALECT, connection))
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file the name stands for now."""
+        try:
+            status = os.stat(self._name)  # noqa: PTH116  # Path.stat() takes twice as long
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def require_same_file(self) -> None:
+        """Writes to a file that was deleted would succeed, and be gone with the last connection."""
+        file = self._file
+        if file is None or self._identity() == file:
+            return
+        # Not closed, for other threads may be in the midst of using them.
+        self.leave_open()
+        self.writer, self.readers, self._file = None, [], None
+        raise StoreUnavailable(f"SQLite: {self.path} was deleted or replaced while it was open")
+
+    def roll_back(self, connection: sqlite3.Connection) -> None:
+        """Undoes the transaction; a connection that cannot even do that is given up."""
+        try:
+            connection.rollback()
+        except sqlite3.Error:
+            self.drop(connection)
+
+    def drop(self, connection: sqlite3.Connection) -> None:
+        """Closes the connection that writes; the next who writes opens another."""
+        self.writer = None
+        with suppress(sqlite3.Error):
+            connection.close()
+
+    def close(self) -> None:
+        """Closes all that is open, and not in use."""
+        with suppress(IndexError):
+            while True:  # taken as those who read take them, so that none is in use
+                self.readers.pop().connection.close()
+        if self.writer is not None:
+            self.writer.connection.close()
+            self.writer = None
+        self._file = None
+
+    def is_open(self) -> bool:
+        """Whether anything is open."""
+        return self.writer is not None or bool(self.readers)
+
+    def leave_open(self) -> None:
+        """Keeps the connections from being closed, ever."""
+        _left_open.append((self.writer, self.readers))
+
+    def forbid(self) -> None:
+        """To be called in the child of a fork: what was open then can neither be used nor closed,
+        and the file not be opened again."""
+        _open_across_fork.add(self.path.absolute())
+        self.leave_open()
