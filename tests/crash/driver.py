@@ -1,292 +1,338 @@
-"""Kills a shop at every I/O boundary of its two journeys, and heals it by the same calls again.
+"""Kills a shop at every I/O boundary of its journeys, and heals it by the same calls again.
 
 A process without threads of its own, since it forks: each life is a child that is killed (SIGKILL)
-at its n-th boundary. The boundaries are counted by instruments, not by a list: each statement that
-goes to SQLite, and each call that goes to Stripe, has one before it and one after.
+at its n-th boundary. The boundaries are counted by instruments, not by a list: `places` has those
+of each store, `fate` those of Stripe.
 
-    python driver.py FOLDER SANDBOX_URL API_KEY
+    python -m tests.crash.driver KIND DATABASE_URL FOLDER SANDBOX_URL API_KEY
 
-prints one line of JSON: how many boundaries each journey has, and how many lives were ended.
+prints one line of JSON: how many boundaries each journey has, and how many lives were ended twice.
 """
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import os
-import signal
-import sqlite3
+import pickle
 import sys
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import traceback
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import stripe
+from tests.crash.checks import all_is_well, nothing_half_done, told_at_once
+from tests.crash.fate import AsyncFatefulGateway, Fate, FatefulGateway
+from tests.crash.places import Place, place
+from tests.crash.shop import LIMIT, Shop, State
 
-from payfulfill import (
-    AccessService,
-    Buyer,
-    Money,
-    PaymentService,
-    Product,
-    ProductRef,
-    StaticCatalog,
-    WebhookHandler,
-)
-from payfulfill.pricing import FixedPrice
-from payfulfill.stores import SQLiteStore
-from payfulfill.stripe import StripeGateway
-from payfulfill.stripe.signature import sign
+from payfulfill import Buyer
+from payfulfill.colour import drive, settle
+from payfulfill.ports import UnitOfWork
 from payfulfill.webhooks import EVENT_TYPES
 
-SECRET = "whsec_crash"
-ADA = Buyer("ada")
-DESIGN = ProductRef("design", "d1")
-CATALOG = StaticCatalog(
-    [Product(ref=DESIGN, title="Poster", pricing=FixedPrice(Money(3999, "USD")))]
-)
+T = TypeVar("T")
+Act = Callable[[Shop], Awaitable[T]]
+
+_SUPPLY = 8  # buyers that are got ready at once
+_PAIRS = 4  # first and second deaths of a journey that is killed again while it heals
 
 
-class Fate:
-    """Counts boundaries, and kills the process at the one that it was given."""
+@dataclass(frozen=True)
+class Guest:
+    """A buyer, and what Stripe told of them."""
 
-    def __init__(self, deadly: int | None) -> None:
-        self.deadly = deadly
-        self.passed = 0
+    buyer: Buyer
+    events: Sequence[Mapping[str, Any]] = ()
 
-    def boundary(self) -> None:
-        if self.passed == self.deadly:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self.passed += 1
+    @property
+    def ids(self) -> list[str]:
+        return [event["id"] for event in self.events]
 
-
-class FatefulGateway(StripeGateway):
-    """Stripe, with a boundary before and after each call."""
-
-    fate: Fate
-
-    async def _send(self, service: Any, verb: str, *arguments: Any) -> Any:
-        self.fate.boundary()
-        answer = await super()._send(service, verb, *arguments)
-        self.fate.boundary()
-        return answer
-
-
-def instrument(fate: Fate) -> None:
-    """Gives every SQLite connection from now on a boundary around each statement."""
-
-    class FatefulConnection(sqlite3.Connection):
-        def execute(self, *arguments: Any, **options: Any) -> sqlite3.Cursor:
-            fate.boundary()
-            cursor = super().execute(*arguments, **options)
-            fate.boundary()
-            return cursor
-
-    connect: Any = partial(sqlite3.connect, factory=FatefulConnection)
-    sqlite3.connect = connect
-
-
-@dataclass
-class Shop:
-    """One process of the shop."""
-
-    folder: Path
-    url: str
-    key: str
-    fate: Fate
-
-    def __post_init__(self) -> None:
-        self.store = SQLiteStore(self.folder / "shop.db")
-        gateway = FatefulGateway(self.key, api_base=self.url)
-        gateway.fate = self.fate
-        self.payments = PaymentService(store=self.store, gateway=gateway, catalog=CATALOG)
-        self.webhooks = WebhookHandler(
-            store=self.store, gateway=gateway, secrets=[SECRET], on_purchase=ship
-        )
-        self.access = AccessService(store=self.store, catalog=CATALOG)
-
-    def buy(self) -> None:
-        checkout = self.payments.create(ADA, DESIGN)
-        assert checkout.client_secret
-
-    def hear(self, events: list[Mapping[str, Any]]) -> None:
-        for event in events:
-            body = json.dumps(event).encode()
-            outcome = self.webhooks.handle(body, sign(body, SECRET, int(time.time())))
-            assert outcome.status_code == 200, outcome
-            assert outcome.kind in ("done", "duplicate"), outcome
-
-
-def ship(purchase: Any, uow: Any) -> None:
-    """The host's own write, in our transaction."""
-    uow.connection.execute("INSERT INTO shipped VALUES (?)", (purchase.id,))
+    @property
+    def succeeded(self) -> str:
+        """The event that says that they paid."""
+        [id] = [each["id"] for each in self.events if each["type"] == "payment_intent.succeeded"]
+        return str(id)
 
 
 @dataclass
 class World:
-    """What outlives the shop's processes: the database file, and Stripe."""
+    """What outlives the shop's processes: the database, and Stripe."""
 
-    folder: Path
+    place: Place
     url: str
     key: str
+    _names: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
         self.client = stripe.StripeClient(self.key, base_addresses={"api": self.url})
+        kind = AsyncFatefulGateway if self.place.is_async else FatefulGateway
+        self.gateway = kind(self.key, api_base=self.url)
 
-    def begin(self) -> None:
-        for path in self.folder.glob("shop.db*"):
-            path.unlink()
-        store = SQLiteStore(self.folder / "shop.db")
-        store.migrate()
-        store.run(_make_host_table)
-        store.close()
-        self.first_event = self._newest_event()
+        async def begin(shop: Shop) -> None:
+            await settle(shop.store.migrate())
+            await settle(shop.store.run(self._prepare))
 
-    def live(self, act: Callable[[Shop], None], deadly: int | None) -> int | None:
-        """One life: how many boundaries it passed, or None if it was killed."""
+        self.live(begin)
+
+    async def _prepare(self, uow: UnitOfWork) -> None:
+        await uow.flush()
+        await self.place.prepare(uow.connection)
+
+    # --- lives ----------------------------------------------------------------------------------
+
+    def live(self, act: Act[T]) -> T:
+        """What a whole life gives."""
+        answer: T = self._life(act, None)
+        return answer
+
+    def dies(self, act: Act[Any], fate: Fate) -> bool:
+        """Whether a life ends before it is through."""
+        return self._life(act, fate) is _KILLED
+
+    def _life(self, act: Act[Any], fate: Fate | None) -> Any:
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            fate = Fate(deadly)
-            instrument(fate)
             try:
-                act(Shop(self.folder, self.url, self.key, fate))
-                os.write(writer, str(fate.passed).encode())
-            except BaseException as error:  # told to the parent
-                os.write(writer, f"failed: {error!r}".encode())
+                said = pickle.dumps((self._lived(act, fate), None))
+            except BaseException:  # told to the parent
+                said = pickle.dumps((None, traceback.format_exc()))
+            with open(writer, "wb") as pipe:  # noqa: PTH123  # a descriptor has no path
+                pipe.write(said)
             os._exit(0)
         os.close(writer)
+        if fate is not None and self.place.wire is not None:
+            self._carry(reader, fate, child)
+        with open(reader, "rb") as pipe:  # noqa: PTH123  # as above
+            said = pipe.read()
         _, status = os.waitpid(child, 0)
-        said = os.read(reader, 10_000).decode()
-        os.close(reader)
         if os.WIFSIGNALED(status):
-            return None
-        assert said.isdigit(), said
-        return int(said)
+            return _KILLED
+        answer, trouble = pickle.loads(said)
+        assert trouble is None, trouble
+        return answer
 
-    def events(self) -> list[Mapping[str, Any]]:
-        """What Stripe has told since the world began of what we listen to, the oldest first."""
-        page: Any = {"limit": 100}
-        if self.first_event:
-            page["ending_before"] = self.first_event
-        found = self.client.v1.events.list(page).data
-        return [event.to_dict() for event in reversed(found) if event.type in EVENT_TYPES]
+    def _lived(self, act: Act[Any], fate: Fate | None) -> Any:
+        async def life() -> Any:
+            self.gateway.fate = fate
+            async with self.place.opened(fate) as store:
+                return await act(Shop(store, self.gateway, self.place))
 
-    def pay(self) -> None:
-        """Ada pays; there is one intent that she can pay."""
-        [intent] = [
-            intent
-            for intent in self.client.v1.payment_intents.list({"limit": 100}).data
-            if intent.status == "requires_payment_method"
+        return asyncio.run(life()) if self.place.is_async else drive(life())
+
+    def _carry(self, pipe: int, fate: Fate, child: int) -> None:
+        """Is the wire of a life until it ends."""
+        wire = self.place.wire
+        assert wire is not None
+        fate.victim = child
+        wire.watch(pipe)
+        wire.carry(lambda message: not self.place.counts(message) or fate.boundary())
+        wire.unwatch(pipe)
+        wire.cut()
+
+    # --- buyers, and Stripe ---------------------------------------------------------------------
+
+    def strangers(self) -> Iterator[Guest]:
+        """Buyers who have done nothing yet."""
+        while True:
+            yield self.stranger()
+
+    def stranger(self) -> Guest:
+        return Guest(Buyer(f"ada-{next(self._names)}"))
+
+    def givens(self) -> Iterator[Guest]:
+        """Buyers who were granted the course."""
+        while True:
+            guests = [self.stranger() for _ in range(_SUPPLY)]
+            self.live(partial(_for_each, [guest.buyer for guest in guests], Shop.be_given))
+            yield from guests
+
+    def payers(self) -> Iterator[Guest]:
+        """Buyers who paid, which the shop has not heard."""
+        while True:
+            guests = [self.stranger() for _ in range(_SUPPLY)]
+            self.live(partial(_for_each, [guest.buyer for guest in guests], Shop.buy))
+            yield from self.paid(*guests)
+
+    def paid(self, *guests: Guest) -> list[Guest]:
+        """Each buyer pays the one intent that can be paid, and Stripe tells of it."""
+        intents = {
+            intent.metadata["userId"]: intent.id
+            for intent in self.client.v1.payment_intents.list({"limit": len(guests)}).data
+        }
+        for id in intents.values():
+            self.client.v1.payment_intents.confirm(id, {"payment_method": "pm_card_visa"})
+        page = self.client.v1.events.list({"limit": 8 * len(guests)}).data
+        told = [event.to_dict() for event in reversed(page) if event.type in EVENT_TYPES]
+        return [
+            Guest(guest.buyer, [one for one in told if _is_about(one, intents[guest.buyer.id])])
+            for guest in guests
         ]
-        self.client.v1.payment_intents.confirm(intent.id, {"payment_method": "pm_card_visa"})
-
-    def rows(self, sql: str) -> list[Any]:
-        connection = sqlite3.connect(self.folder / "shop.db")
-        try:
-            return connection.execute(sql).fetchall()
-        finally:
-            connection.close()
-
-    def _newest_event(self) -> str | None:
-        newest = self.client.v1.events.list({"limit": 1}).data
-        return newest[0].id if newest else None
-
-    # --- What must hold ---------------------------------------------------------------------
-
-    def nothing_half_done(self) -> None:
-        """After a crash, at once: what is there belongs together."""
-        purchases = self.rows("SELECT id, payment_id FROM payfulfill_purchases")
-        paid = self.rows(
-            "SELECT purchase_id, id FROM payfulfill_payments WHERE status = 'succeeded'"
-        )
-        shipped = self.rows("SELECT id FROM shipped")
-        assert sorted(purchases) == sorted(paid), (purchases, paid)
-        assert sorted(row[0] for row in purchases) == sorted(row[0] for row in shipped)
-        told = self.rows(
-            "SELECT 1 FROM payfulfill_events WHERE type = 'payment_intent.succeeded'"
-            " AND status = 'done'"
-        )
-        assert not told or len(purchases) == 1
-        open_slots = self.rows("SELECT payment_id FROM payfulfill_slots WHERE payment_id NOT NULL")
-        open_payments = self.rows(
-            "SELECT id FROM payfulfill_payments WHERE status IN ('created', 'pending')"
-        )
-        assert sorted(open_slots) == sorted(open_payments), (open_slots, open_payments)
-        assert self.rows("PRAGMA integrity_check") == [("ok",)]
-
-    def all_is_well(self) -> None:
-        """In the end: one payment, one purchase, one shipment, every event done."""
-        [(status, purchase_id)] = self.rows("SELECT status, purchase_id FROM payfulfill_payments")
-        assert status == "succeeded"
-        assert self.rows("SELECT id FROM payfulfill_purchases") == [(purchase_id,)]
-        assert self.rows("SELECT id FROM shipped") == [(purchase_id,)]
-        unfinished = self.rows("SELECT id, status FROM payfulfill_events WHERE status <> 'done'")
-        assert unfinished == []
-        assert self.rows("SELECT * FROM payfulfill_reviews") == []
 
 
-async def _make_host_table(uow: Any) -> None:
-    uow.connection.execute("CREATE TABLE shipped (id TEXT PRIMARY KEY)")
+_KILLED = object()
 
 
-def buying(world: World, deadly: list[int]) -> int | None:
-    """Ada buys; the shop is killed at each of `deadly` in turn. Then all is healed."""
-    world.begin()
-    passed: int | None = None
-    for point in deadly:
-        passed = world.live(Shop.buy, point)
-        world.nothing_half_done()
-    world.live(Shop.buy, None)
-    world.pay()
-    events = world.events()
-    world.live(lambda shop: shop.hear(events), None)
-    world.nothing_half_done()
-    world.all_is_well()
-    return passed
+def _is_about(event: Mapping[str, Any], intent_id: str) -> bool:
+    subject = event["data"]["object"]
+    return intent_id in (subject["id"], subject.get("payment_intent"))
 
 
-def hearing(world: World, deadly: list[int]) -> int | None:
-    """Ada paid; the shop is killed while it hears of it. Then it hears of it again."""
-    world.begin()
-    world.live(Shop.buy, None)
-    world.pay()
-    events = world.events()
-    passed: int | None = None
-    for point in deadly:
-        passed = world.live(lambda shop: shop.hear(events), point)
-        world.nothing_half_done()
-    world.live(lambda shop: shop.hear(events), None)
-    world.nothing_half_done()
-    world.all_is_well()
-    return passed
+async def _for_each(
+    buyers: Sequence[Buyer], do: Callable[[Shop, Buyer], Awaitable[None]], shop: Shop
+) -> None:
+    for buyer in buyers:
+        await do(shop, buyer)
 
 
-def every_point(journey: Callable[[World, list[int]], int | None], world: World) -> int:
+async def _found(guest: Guest, shop: Shop) -> State:
+    """What the store holds of a buyer."""
+    return await shop.state(guest.buyer, guest.ids)
+
+
+async def _around(guest: Guest, act: Act[Any], shop: Shop) -> tuple[State, State]:
+    """What it holds before something is done, and after."""
+    before = await _found(guest, shop)
+    await act(shop)
+    return before, await _found(guest, shop)
+
+
+# --- Journeys ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Journey:
+    """Something that a buyer does with the shop, which is killed meanwhile.
+
+    Attributes:
+        guests: Who has got as far as where it begins.
+        act: What is done, and done again by the processes that follow.
+        check: What must hold after each death.
+        heal: Brings it to a good end, by the same act at first; what there was before that.
+    """
+
+    world: World
+    guests: Iterator[Guest]
+    act: Callable[[Guest], Act[Any]]
+    check: Callable[[Guest, State], None]
+    heal: Callable[[Guest], State]
+
+    def killed_at(self, *deadly: int) -> bool:
+        """Kills it at each of these points in turn, and heals it; whether it came to the first."""
+        guest = next(self.guests)
+        died = [self.world.dies(self.act(guest), Fate(deadly[0]))]
+        for point in deadly[1:]:
+            self.check(guest, self.world.live(partial(_found, guest)))
+            died.append(self.world.dies(self.act(guest), Fate(point)))
+        self.check(guest, self.heal(guest))
+        return died[0]
+
+
+def _half_done(guest: Guest, state: State) -> None:
+    nothing_half_done(state)
+
+
+def buying(world: World) -> Journey:
+    """A click on "buy". In the end it is paid, and heard of."""
+
+    def act(guest: Guest) -> Act[None]:
+        return lambda shop: shop.buy(guest.buyer)
+
+    def heal(guest: Guest) -> State:
+        before, _ = world.live(partial(_around, guest, act(guest)))
+        [paid] = world.paid(guest)
+        _, state = world.live(partial(_around, paid, lambda shop: shop.hear(paid.events)))
+        all_is_well(state, purchases=1)
+        return before
+
+    return Journey(world, world.strangers(), act, _half_done, heal)
+
+
+def hearing(world: World) -> Journey:
+    """The webhooks of a payment."""
+
+    def act(guest: Guest) -> Act[None]:
+        return lambda shop: shop.hear(guest.events)
+
+    def check(guest: Guest, state: State) -> None:
+        nothing_half_done(state)
+        told_at_once(state, guest.succeeded)
+
+    def heal(guest: Guest) -> State:
+        before, state = world.live(partial(_around, guest, act(guest)))
+        all_is_well(state, purchases=1)
+        assert state.raw.events.keys() == {*guest.ids}
+        return before
+
+    return Journey(world, world.payers(), act, check, heal)
+
+
+def being_given(world: World) -> Journey:
+    """Two purchases without money: a free one, and one that is granted."""
+
+    def act(guest: Guest) -> Act[None]:
+        return lambda shop: shop.be_given(guest.buyer)
+
+    def heal(guest: Guest) -> State:
+        before, state = world.live(partial(_around, guest, act(guest)))
+        all_is_well(state, purchases=2)
+        return before
+
+    return Journey(world, world.strangers(), act, _half_done, heal)
+
+
+def downloading(world: World) -> Journey:
+    """Two downloads of three, and when it is healed as many as may be."""
+
+    def act(guest: Guest) -> Act[list[bool]]:
+        return lambda shop: shop.download(guest.buyer, ["first", "second"])
+
+    def rest(guest: Guest) -> Act[None]:
+        async def download(shop: Shop) -> None:
+            assert await act(guest)(shop) == [True, True]
+            assert await shop.download(guest.buyer, ["third", "fourth"]) == [True, False]
+
+        return download
+
+    def heal(guest: Guest) -> State:
+        before, state = world.live(partial(_around, guest, rest(guest)))
+        all_is_well(state, purchases=2)
+        assert len(state.downloads) == LIMIT
+        return before
+
+    return Journey(world, world.givens(), act, _half_done, heal)
+
+
+def every_point(journey: Journey) -> int:
     """Kills a journey at its first boundary, at its second, ... until it is through."""
-    point = 0
-    while journey(world, [point]) is None:
-        point += 1
-    return point
+    return next(point for point in count() if not journey.killed_at(point))
+
+
+def some_pairs(journey: Journey, points: int) -> int:
+    """Kills it again while it heals, at a spread of points; how many pairs there were."""
+    spread = [points * place // _PAIRS for place in range(_PAIRS)]
+    return sum(journey.killed_at(first, second) for first in spread for second in spread)
 
 
 def main() -> None:
-    folder, url, key = sys.argv[1:]
+    kind, database, folder, url, key = sys.argv[1:]
     stripe.enable_telemetry = False
-    world = World(Path(folder), url, key)
-    points = {}
-    twice = 0
-    for journey in (buying, hearing):
-        count = every_point(journey, world)
-        points[journey.__name__] = count
-        # And killed again while it heals: a spread of pairs.
-        for first in range(0, count, 5):
-            for second in range(0, count, 7):
-                journey(world, [first, second])
-                twice += 1
-    sys.stdout.write(json.dumps({"points": points, "killed_twice": twice}) + "\n")
+    world = World(place(kind, database, Path(folder)), url, key)
+    gc.freeze()  # forks copy less
+    points, pairs = {}, 0
+    for begin in (buying, hearing, being_given, downloading):
+        journey = begin(world)
+        points[begin.__name__] = every_point(journey)
+        pairs += some_pairs(journey, points[begin.__name__])
+    world.place.check()
+    sys.stdout.write(json.dumps({"points": points, "pairs": pairs}) + "\n")
 
 
 if __name__ == "__main__":

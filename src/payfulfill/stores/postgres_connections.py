@@ -91,6 +91,9 @@ class _OwnPool:
                     name="payfulfill",
                     kwargs={"autocommit": True, "connect_timeout": LONGEST_STATEMENT},
                     configure=_limit,
+                    # Each try comes twice as long after the last. After a few it is given up, and
+                    # whoever asks next begins anew, or an outage would last twice its time.
+                    reconnect_timeout=LONGEST_STATEMENT,
                 )
                 self._pid = os.getpid()
             pool = self._pool
