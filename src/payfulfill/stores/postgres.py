@@ -203,7 +203,7 @@ class _Core:
             _running.reset(inside)
         return result
 
-    async def migrate(self) -> None:
+    async def migrate(self) -> tuple[int, int]:
         """See `PostgresStore.migrate`."""
         deadline = time.monotonic() + DEADLINE
         try:
@@ -212,19 +212,21 @@ class _Core:
                 within(connection.transaction()),
             ):
                 # Without a limit, for an index on a large table takes its time.
-                await self._migrate(Statements(connection, self._schema.render, timeout="0"))
+                return await self._migrate(Statements(connection, self._schema.render, timeout="0"))
         except _ENVIRONMENT as error:
             raise StoreUnavailable(f"PostgreSQL: {error}") from error
 
-    async def _migrate(self, statements: Statements) -> None:
+    async def _migrate(self, statements: Statements) -> tuple[int, int]:
         await statements.fetch(_LOCK_MIGRATIONS, (f"payfulfill:{self._schema.name}",))
         for statement in self._schema.creation():
             await statements.execute(statement, ())
-        version = (await statements.fetch(GET_VERSION, ()))[0][0] or 0
+        version: int = (await statements.fetch(GET_VERSION, ()))[0][0] or 0
         for step in [*self._schema.steps()][version:]:
             for statement in step:
                 await statements.execute(statement, ())
-        self._schema.check((await statements.fetch(GET_VERSION, ()))[0][0])
+        now: int = (await statements.fetch(GET_VERSION, ()))[0][0]
+        self._schema.check(now)
+        return version, now
 
     async def close(self) -> None:
         """Closes the connections that were opened here."""
@@ -313,14 +315,17 @@ class PostgresStore:
             async_hooks=False,
         )
 
-    def migrate(self) -> None:
+    def migrate(self) -> tuple[int, int]:
         """Makes the tables, or brings them up to date. Several processes may do so at once.
+
+        Returns:
+            The version of the tables before, 0 if there were none, and the version now.
 
         Raises:
             ConfigurationError: a newer payfulfill made them.
             StoreUnavailable: the server is out of reach.
         """
-        drive(self._core.migrate())
+        return drive(self._core.migrate())
 
     def close(self) -> None:
         """Closes the pool, if it is the store's own; it opens a new one when it is used again."""
@@ -369,9 +374,9 @@ class AsyncPostgresStore:
             lambda body: self._core.run_inside(connection, body), is_async=True, async_hooks=True
         )
 
-    async def migrate(self) -> None:
+    async def migrate(self) -> tuple[int, int]:
         """See `PostgresStore.migrate`."""
-        await self._core.migrate()
+        return await self._core.migrate()
 
     async def close(self) -> None:
         """See `PostgresStore.close`."""
