@@ -208,6 +208,7 @@ def test_a_client_of_the_other_colour_is_refused(mongo: Server) -> None:
 # --- commands ------------------------------------------------------------------------------------
 
 _CREATE_INDEX = re.compile(r"db\.getCollection\((.*?)\)\.createIndex\((\{.*\})\);")
+_UPDATE = re.compile(r"db\.getCollection\((.*?)\)\.updateOne\((\{.*\})\);")
 
 
 def test_the_commands_make_what_migrate_makes(
@@ -220,11 +221,23 @@ def test_the_commands_make_what_migrate_makes(
         elif made := _CREATE_INDEX.fullmatch(line):
             keys, chosen = json.loads(f"[{made[2]}]")
             database[json.loads(made[1])].create_index([*keys.items()], **chosen)
-    by_hand = _indexes(database)
-    MongoStore(client, database=database.name).migrate()
-    by_us = _indexes(database)
-    del by_us["payfulfill_schema"]
-    assert by_hand == by_us
+        elif made := _UPDATE.fullmatch(line):
+            which, change, chosen = json.loads(f"[{made[2]}]")
+            database[json.loads(made[1])].update_one(which, change, **chosen)
+        else:
+            assert line.startswith(("use(", "//")) or not line
+    store = MongoStore(client, database=database.name)
+    assert store.run(_add)
+    by_hand = _contents(database)
+    client.drop_database(database.name)
+    store.migrate()
+    assert store.run(_add)
+    assert by_hand == _contents(database)
+
+
+def _contents(database: Database[Any]) -> object:
+    """What is in it, but for what is bought."""
+    return _indexes(database), [*database["payfulfill_schema"].find()]
 
 
 def test_the_commands_shard_every_collection() -> None:

@@ -1,4 +1,4 @@
-"""The command line: `payfulfill demo`, `payfulfill sandbox`, `payfulfill --version`.
+"""The command line: `payfulfill demo`, `payfulfill migrate`, `payfulfill --version` and so on.
 
 Each command is a file here that ends in a `Command`, and a row of `COMMANDS`. What it needs
 beyond the package's own dependencies, it imports when it runs.
@@ -15,11 +15,13 @@ from typing import Final
 from payfulfill import __version__
 from payfulfill.cli.command import FAILED, INTERRUPTED, STATUSES, Command
 from payfulfill.cli.demo import DEMO
+from payfulfill.cli.migrate import MIGRATE
 from payfulfill.cli.sandbox import SANDBOX
+from payfulfill.cli.schema import SCHEMA
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS: Final = (DEMO, SANDBOX)
+COMMANDS: Final = (DEMO, SANDBOX, MIGRATE, SCHEMA)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

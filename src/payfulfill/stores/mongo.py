@@ -296,11 +296,11 @@ class _Core:
             )
         return version
 
-    async def migrate(self) -> None:
+    async def migrate(self) -> tuple[int, int]:
         with told_apart():
-            await self._migrate()
+            return await self._migrate()
 
-    async def _migrate(self) -> None:
+    async def _migrate(self) -> tuple[int, int]:
         await self._require_transactions()
         version = await self._version()
         for collections in SCHEMA[version:]:
@@ -308,6 +308,7 @@ class _Core:
                 await self._make(collection)
         if version < len(SCHEMA):
             await self._note_version()
+        return version, len(SCHEMA)
 
     async def _make(self, collection: Collection) -> None:
         name = self._called[collection.name]
@@ -395,15 +396,18 @@ class MongoStore:
             async_hooks=False,
         )
 
-    def migrate(self) -> None:
+    def migrate(self) -> tuple[int, int]:
         """Makes the collections and their indexes, or brings them up to date. Several processes
         may do so at once.
+
+        Returns:
+            The version of the collections before, 0 if there were none, and the version now.
 
         Raises:
             ConfigurationError: a newer payfulfill made them, or the server has no transactions.
             StoreUnavailable: the server is out of reach.
         """
-        drive(self._core.migrate())
+        return drive(self._core.migrate())
 
     def close(self) -> None:
         """There is nothing to do: the client is the host's. Stores have this method."""
@@ -445,9 +449,9 @@ class AsyncMongoStore:
             lambda body: self._core.run_inside(connection, body), is_async=True, async_hooks=True
         )
 
-    async def migrate(self) -> None:
+    async def migrate(self) -> tuple[int, int]:
         """See `MongoStore.migrate`."""
-        await self._core.migrate()
+        return await self._core.migrate()
 
     async def close(self) -> None:
         """There is nothing to do: the client is the host's. Stores have this method."""

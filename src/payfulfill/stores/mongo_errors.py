@@ -44,8 +44,9 @@ def is_environment(error: PyMongoError) -> bool:
 
 def unavailable(error: PyMongoError, before: str = "") -> StoreUnavailable:
     """The error that we raise for it."""
-    # Without the whole answer, or the whole topology.
-    words = str(error).partition(", full error")[0].partition(", Topology Description")[0]
+    words = str(error)
+    for more in (" (configured timeouts", ", full error", ", Topology Description"):
+        words = words.partition(more)[0]
     return StoreUnavailable(f"MongoDB: {before}{words[:300]}")
 
 

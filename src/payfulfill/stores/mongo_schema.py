@@ -169,8 +169,7 @@ def mongo_commands(
 ) -> str:
     """What to type into mongosh, for those who make collections by hand, or shard them.
 
-    The first part does what `migrate()` does; after it, `migrate()` only notes the version. The
-    second is for sharded clusters.
+    The first part does what `migrate()` does. The second is for sharded clusters.
 
     Args:
         database: The database's name.
@@ -184,6 +183,7 @@ def mongo_commands(
     lines = [f"use({_js(database)});", "", "// What migrate() does"]
     for one in _merged():
         lines += _making(one, called[one.name])
+    lines.append(_noting(called[META]))
     lines += ["", "// On a sharded cluster"]
     for one in _merged():
         lines += _sharding(one, called[one.name], database)
@@ -197,6 +197,14 @@ def _making(collection: Collection, name: str) -> Iterator[str]:
             f"db.getCollection({_js(name)})"
             f".createIndex({_js(dict(index.keys))}, {_js(options(index))});"
         )
+
+
+def _noting(name: str) -> str:
+    version = {"$max": {"version": len(SCHEMA)}}
+    return (
+        f"db.getCollection({_js(name)})"
+        f".updateOne({_js({'_id': META})}, {_js(version)}, {_js({'upsert': True})});"
+    )
 
 
 def _sharding(collection: Collection, name: str, database: str) -> Iterator[str]:

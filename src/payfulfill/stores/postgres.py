@@ -203,7 +203,7 @@ class _Core:
             _running.reset(inside)
         return result
 
-    async def migrate(self) -> None:
+    async def migrate(self) -> tuple[int, int]:
         """See `PostgresStore.migrate`."""
         deadline = time.monotonic() + DEADLINE
         try:
@@ -211,11 +211,11 @@ class _Core:
                 within(await self._source.connection(_left(deadline))) as connection,
                 within(connection.transaction()),
             ):
-                await self._migrate(connection)
+                return await self._migrate(connection)
         except _ENVIRONMENT as error:
             raise StoreUnavailable(f"PostgreSQL: {error}") from error
 
-    async def _migrate(self, connection: Any) -> None:
+    async def _migrate(self, connection: Any) -> tuple[int, int]:
         schema = self._schema
         await settle(connection.execute(_LOCK_MIGRATIONS, (f"payfulfill:{schema.name}",)))
         if schema.making is not None:
@@ -223,11 +223,13 @@ class _Core:
         # Without a limit, for an index on a large table takes its time.
         statements = Statements(connection, schema.render, timeout="0")
         await statements.execute(VERSION_TABLE, ())
-        version = (await statements.fetch(GET_VERSION, ()))[0][0] or 0
+        version: int = (await statements.fetch(GET_VERSION, ()))[0][0] or 0
         for step in [*schema.steps()][version:]:
             for statement in step:
                 await statements.execute(statement, ())
-        schema.check((await statements.fetch(GET_VERSION, ()))[0][0])
+        now: int = (await statements.fetch(GET_VERSION, ()))[0][0]
+        schema.check(now)
+        return version, now
 
     async def close(self) -> None:
         """Closes the connections that were opened here."""
@@ -316,14 +318,17 @@ class PostgresStore:
             async_hooks=False,
         )
 
-    def migrate(self) -> None:
+    def migrate(self) -> tuple[int, int]:
         """Makes the tables, or brings them up to date. Several processes may do so at once.
+
+        Returns:
+            The version of the tables before, 0 if there were none, and the version now.
 
         Raises:
             ConfigurationError: a newer payfulfill made them.
             StoreUnavailable: the server is out of reach.
         """
-        drive(self._core.migrate())
+        return drive(self._core.migrate())
 
     def close(self) -> None:
         """Closes the pool, if it is the store's own; it opens a new one when it is used again."""
@@ -372,9 +377,9 @@ class AsyncPostgresStore:
             lambda body: self._core.run_inside(connection, body), is_async=True, async_hooks=True
         )
 
-    async def migrate(self) -> None:
+    async def migrate(self) -> tuple[int, int]:
         """See `PostgresStore.migrate`."""
-        await self._core.migrate()
+        return await self._core.migrate()
 
     async def close(self) -> None:
         """See `PostgresStore.close`."""

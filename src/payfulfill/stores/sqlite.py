@@ -18,7 +18,6 @@ from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
 from payfulfill.stores import sqlite_forks
 from payfulfill.stores.file_lock import FileLock
-from payfulfill.stores.schema import SCHEMA
 from payfulfill.stores.sqlite_connections import (
     Connections,
     has_wal_reset_bug,
@@ -27,6 +26,7 @@ from payfulfill.stores.sqlite_connections import (
 )
 from payfulfill.stores.sqlite_group import Line, Member, ThreadMember
 from payfulfill.stores.sqlite_joined import run_inside
+from payfulfill.stores.sqlite_schema import JOURNAL, upgrade
 from payfulfill.stores.sqlite_writer import Writer, told
 
 T = TypeVar("T")
@@ -226,9 +226,12 @@ class SQLiteStore:
 
     # --- the life of the file ------------------------------------------------------------------
 
-    def migrate(self) -> None:
+    def migrate(self) -> tuple[int, int]:
         """Makes the file and its tables, or brings them up to date. Several processes may do so
         at once.
+
+        Returns:
+            The version of the tables before, 0 if there were none, and the version now.
 
         Raises:
             ConfigurationError: a newer payfulfill made them.
@@ -238,25 +241,23 @@ class SQLiteStore:
         self._line.take(deadline)
         try:
             with self._alone_of_all_processes(deadline):
-                self._migrate()
+                return self._migrate()
         except sqlite3.Error as error:
             raise StoreUnavailable(f"SQLite: {error}") from error
         finally:
             self._line.give()
 
-    def _migrate(self) -> None:
+    def _migrate(self) -> tuple[int, int]:
         connection = self._connections.raw()
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(JOURNAL)
             connection.execute("BEGIN IMMEDIATE")
             version = version_of(connection)
-            for statements in SCHEMA[version:]:
-                for statement in statements:
-                    connection.execute(statement)
-            if version < len(SCHEMA):
-                connection.execute(f"PRAGMA user_version = {len(SCHEMA)}")
+            for statement in upgrade(version):
+                connection.execute(statement)
             connection.execute("COMMIT")
             require_schema(connection, self._path)
+            return version, version_of(connection)
         finally:
             connection.close()
 

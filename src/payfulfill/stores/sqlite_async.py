@@ -157,9 +157,10 @@ class AsyncSQLiteStore:
 
         return JoinedStore(run, is_async=True, async_hooks=False)
 
-    async def migrate(self) -> None:
+    async def migrate(self) -> tuple[int, int]:
         """See `SQLiteStore.migrate`."""
-        await asyncio.get_running_loop().run_in_executor(self._readers(), self._store.migrate)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers(), self._store.migrate)
 
     async def close(self) -> None:
         """Closes the connections and ends the threads; the store cannot be used again."""
