@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import os
 import pickle  # what a process reads comes from the one that started it
 import subprocess
 import sys
@@ -20,7 +19,8 @@ from payfulfill.colour import settle
 Job = Callable[..., Any]
 """An async function of a store, of `say(value)`, which tells the caller, and of arguments."""
 
-_COMMAND: Final = (sys.executable, "-c", f"from {__name__} import main; main()")
+_BEGINNING: Final = f"import sys; sys.path[:] = sys.argv[1:]; from {__name__} import main; main()"
+"""What a process runs, that finds modules where this one does."""
 
 
 class Worker:
@@ -28,10 +28,9 @@ class Worker:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603  # ourselves
-            _COMMAND,
+            [sys.executable, "-c", _BEGINNING, *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
 
     def open(self, opener: Callable[[], Any]) -> None:
