@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import pickle  # what a process reads comes from the one that started it
 import subprocess
 import sys
