@@ -19,7 +19,7 @@ from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.ports import UnitOfWork
 from payfulfill.stores import AsyncSQLiteStore, SQLiteStore, sqlite, sqlite_group
 from payfulfill.stores.file_lock import FileLock, _File
-from payfulfill.stores.sqlite_group import Line, Member
+from payfulfill.stores.sqlite_group import Line, Member, ThreadMember
 
 RunScript = Callable[..., None]
 
@@ -230,6 +230,25 @@ store.close()
 """
     )
     assert store.run(_count) == 2
+
+
+def test_one_that_is_interrupted_when_its_turn_comes_does_not_keep_it(
+    store: SQLiteStore, joined: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = iter([KeyboardInterrupt()])
+    wait = ThreadMember.wait
+
+    def interrupted(self: ThreadMember[Any]) -> None:
+        wait(self)
+        for interrupt in waits:
+            raise interrupt
+
+    monkeypatch.setattr(ThreadMember, "wait", interrupted)
+    with writing(store):
+        call = _Call(lambda: store.run(_count, alone=True))
+        assert joined.acquire(timeout=PATIENCE)
+    assert isinstance(call.result(), KeyboardInterrupt)
+    assert store.run(_count) == 1
 
 
 # --- hooks that write to their own store ---------------------------------------------------------
