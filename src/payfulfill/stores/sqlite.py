@@ -245,7 +245,7 @@ class SQLiteStore:
             self._line.give()
 
     def _migrate(self) -> None:
-        connection = self._connections.raw()
+        connection = self._connections.raw("rwc")
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
