@@ -108,8 +108,9 @@ class World:
                 pipe.write(said)
             os._exit(0)
         os.close(writer)
-        if fate is not None and self.place.wire is not None:
-            self._carry(reader, fate, child)
+        if fate is not None:
+            fate.victim = child
+            self.place.attend(fate, reader)
         with open(reader, "rb") as pipe:  # noqa: PTH123  # as above
             said = pipe.read()
         _, status = os.waitpid(child, 0)
@@ -126,16 +127,6 @@ class World:
                 return await act(Shop(store, self.gateway, self.place))
 
         return asyncio.run(life()) if self.place.is_async else drive(life())
-
-    def _carry(self, pipe: int, fate: Fate, child: int) -> None:
-        """Is the wire of a life until it ends."""
-        wire = self.place.wire
-        assert wire is not None
-        fate.victim = child
-        wire.watch(pipe)
-        wire.carry(lambda message: not self.place.counts(message) or fate.boundary())
-        wire.unwatch(pipe)
-        wire.cut()
 
     # --- buyers, and Stripe ---------------------------------------------------------------------
 

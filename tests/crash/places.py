@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import socket
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.stores.proxy import Message, MongoReader, PostgresReader, Wire
+from tests.stores.syscalls import SUPPORTED, asked, let, tell_writes
 
 from payfulfill import Purchase
 from payfulfill.colour import settle
@@ -42,17 +46,15 @@ class Place(ABC):
     """A place for the store of a shop, of one colour."""
 
     is_async: bool
-    wire: Wire | None = None
-    """What a life's messages go over, if its boundaries are there."""
 
     @abstractmethod
     def opened(self, fate: Fate | None) -> Any:
         """A context manager that gives the store, in a process that has just begun. With a fate,
         each statement or message that goes to the database has a boundary before it and after."""
 
-    def counts(self, message: Message) -> bool:
-        """Whether there is a boundary before this message."""
-        raise NotImplementedError
+    @abstractmethod
+    def attend(self, fate: Fate, end: int) -> None:
+        """Is what a life's I/O goes through, in its parent, until `end` can be read."""
 
     @abstractmethod
     async def prepare(self, connection: Any) -> None:
@@ -69,6 +71,22 @@ class Place(ABC):
     @abstractmethod
     def check(self) -> None:
         """In the end: the database itself is sound, and nothing is left in it."""
+
+
+class _WiredPlace(Place):
+    """A place that is reached over a wire, which has the boundaries."""
+
+    wire: Wire
+
+    @abstractmethod
+    def counts(self, message: Message) -> bool:
+        """Whether there is a boundary before this message."""
+
+    def attend(self, fate: Fate, end: int) -> None:
+        self.wire.watch(end)
+        self.wire.carry(lambda message: not self.counts(message) or fate.boundary())
+        self.wire.unwatch(end)
+        self.wire.cut()
 
 
 class _SqlPlace(Place):
@@ -96,19 +114,36 @@ class _SqlPlace(Place):
 
 
 class SQLitePlace(_SqlPlace):
-    """A file."""
+    """A file. The boundaries are around each statement, and before all that it has done to files,
+    where Linux tells of that."""
 
     def __init__(self, folder: Path, *, is_async: bool) -> None:
         self.is_async = is_async
         self._path = folder / "shop.db"
+        self._ours, self._lifes = socket.socketpair()
 
     @asynccontextmanager
     async def opened(self, fate: Fate | None) -> AsyncIterator[Any]:
         if fate is not None:
             _instrument(fate)
+            if SUPPORTED:
+                socket.send_fds(self._lifes, [b"."], [tell_writes()])
         store = AsyncSQLiteStore(self._path) if self.is_async else SQLiteStore(self._path)
         yield store
         await settle(store.close())
+
+    def attend(self, fate: Fate, end: int) -> None:
+        if not SUPPORTED or self._ours not in _readable(self._ours, end):
+            return
+        _, [listener], *_ = socket.recv_fds(self._ours, 1, 1)
+        while ready := _readable(listener, end):
+            number = asked(listener) if listener in ready else None
+            if number is not None:
+                if fate.boundary():
+                    let(listener, number)
+            elif end in ready:
+                break
+        os.close(listener)
 
     def check(self) -> None:
         connection = sqlite3.connect(self._path)
@@ -116,6 +151,10 @@ class SQLitePlace(_SqlPlace):
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         finally:
             connection.close()
+
+
+def _readable(*files: Any) -> list[Any]:
+    return select.select(files, [], [])[0]
 
 
 def _instrument(fate: Fate) -> None:
@@ -132,7 +171,7 @@ def _instrument(fate: Fate) -> None:
     sqlite3.connect = connect
 
 
-class PostgresPlace(_SqlPlace):
+class PostgresPlace(_SqlPlace, _WiredPlace):
     """A schema. The boundaries are on the wire: before each message of the shop's that has
     something done, and before each of the server's that says that it is."""
 
@@ -181,7 +220,7 @@ _ASKING = ("startup", "Q", "E", "S", "X")
 _ANSWERING = ("C", "E", "Z")
 
 
-class MongoPlace(Place):
+class MongoPlace(_WiredPlace):
     """A database. The boundaries are on the wire: before each command, and before its answer."""
 
     def __init__(self, url: str, *, is_async: bool) -> None:

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from tests.stores.syscalls import SUPPORTED
 
 from payfulfill.sandbox import Sandbox
 
@@ -20,10 +21,12 @@ ROOT = Path(__file__).parents[2]
 
 # Fewer would mean that the instruments have come off.
 FLOORS = {
-    "sqlite": {"buying": 30, "hearing": 40, "being_given": 30, "downloading": 30},
-    "mongo": {"buying": 30, "hearing": 40, "being_given": 30, "downloading": 30},
-    "postgres": {"buying": 30, "hearing": 40, "being_given": 30, "downloading": 30},
+    "sqlite": {"buying": 70, "hearing": 100, "being_given": 100, "downloading": 70},
+    "mongo": {"buying": 30, "hearing": 50, "being_given": 40, "downloading": 35},
+    "postgres": {"buying": 60, "hearing": 60, "being_given": 80, "downloading": 60},
 }
+if not SUPPORTED:  # there are the boundaries of statements alone
+    FLOORS["sqlite"] = {"buying": 35, "hearing": 50, "being_given": 45, "downloading": 35}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -91,7 +91,7 @@ class _Closing:
         return getattr(self._store, name)
 
 
-KINDS = {
+KINDS: dict[Any, Any] = {
     SQLiteStore: (_sqlite, None, sqlite),
     AsyncSQLiteStore: (_sqlite, None, sqlite),
     PostgresStore: (_postgres, "postgres", postgres),
@@ -204,7 +204,8 @@ def test_a_store_that_goes_away_under_load_and_comes_back(
         given = request.getfixturevalue(server) if server else None
 
         async def opened() -> Place:  # an async client is of its loop
-            return stack.enter_context(open_place(kind, tmp_path, given))
+            place: Place = stack.enter_context(open_place(kind, tmp_path, given))
+            return place
 
         place = loop.run(opened())
         loop.run(_outage(place))

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from payfulfill.errors import ConfigurationError, StoreUnavailable
+from payfulfill.errors import StoreUnavailable
 from payfulfill.models import OutcomeKind, Purchase
 from payfulfill.ports import UnitOfWork
 from payfulfill.stores import AsyncSQLiteStore, SQLiteStore, sqlite
@@ -280,7 +280,7 @@ def test_a_file_that_was_deleted_while_it_was_open(
         file.unlink()
     with pytest.raises(StoreUnavailable, match="deleted or replaced"):
         counted.run(_used, read_only=read_only)
-    with pytest.raises(ConfigurationError, match="migrate"):  # an empty file has the name now
+    with pytest.raises(StoreUnavailable, match="unable to open"):  # it may come back
         counted.run(_count)
     counted.migrate()
     assert counted.run(_count) == 1
@@ -315,3 +315,18 @@ def test_closing_after_the_file_was_replaced_leaves_the_new_one_alone(
         assert Path(f"{path}-wal").exists()
         assert other.run(_count) == 2
     assert counted.run(_count) == 3
+
+
+def test_a_file_that_is_away_for_a_while(counted: SQLiteStore, path: Path) -> None:
+    """No empty one takes its place, with which it would be no matter of time any more."""
+    away = path.with_name("away")
+    path.rename(away)
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            counted.run(_count)
+        with pytest.raises(StoreUnavailable):
+            counted.run(_used, read_only=True)
+    assert not path.exists()
+    away.rename(path)
+    assert _unchanged(counted)
+    assert counted.run(_count) == 2

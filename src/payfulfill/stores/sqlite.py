@@ -248,7 +248,7 @@ class SQLiteStore:
             self._line.give()
 
     def _migrate(self) -> tuple[int, int]:
-        connection = self._connections.raw()
+        connection = self._connections.raw("rwc")
         try:
             connection.execute(JOURNAL)
             connection.execute("BEGIN IMMEDIATE")

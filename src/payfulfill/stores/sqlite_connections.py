@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.stores.rows import Row
@@ -39,6 +39,7 @@ _ENVIRONMENT: Final = frozenset(
 https://sqlite.org/rescode.html"""
 
 ENDED: Final = "a hook tried to end our transaction; it must neither commit nor roll back"
+_NO_TABLES: Final = "{} has no tables yet, or old ones: run migrate()"
 
 _left_open: Final[list[object]] = []
 """Connections that are neither used nor closed any more."""
@@ -70,7 +71,7 @@ def require_schema(connection: sqlite3.Connection, path: Path) -> None:
     """Refuses a file with other tables than those that we know."""
     version = version_of(connection)
     if version < len(SCHEMA):
-        raise ConfigurationError(f"{path} has no tables yet, or old ones: run migrate()")
+        raise ConfigurationError(_NO_TABLES.format(path))
     if version > len(SCHEMA):
         raise ConfigurationError(f"{path} was made by a newer payfulfill; upgrade this one")
 
@@ -127,11 +128,15 @@ class Connections:
         self._name = path
         self._deadline = deadline
         self._file: tuple[int, int] | None = None
+        self._was_there = False  # ever; if it is gone, it may come back
         self.writer: Opened | None = None
         self.readers: list[Opened] = []
 
-    def raw(self) -> sqlite3.Connection:
+    def raw(self, mode: Literal["rw", "rwc"] = "rw") -> sqlite3.Connection:
         """A new connection.
+
+        Args:
+            mode: SQLite's, for a file that is there, or one that may have to be made.
 
         Raises:
             ConfigurationError: SQLite cannot work in this process.
@@ -141,12 +146,21 @@ class Connections:
                 f"{self.path} was in use when this process was forked; close() the store before"
             )
         return sqlite3.connect(
-            self.path, timeout=self._deadline, isolation_level=None, check_same_thread=False
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=self._deadline,
+            isolation_level=None,
+            check_same_thread=False,
         )
 
     def connect(self, *pragmas: str) -> Opened:
         """A new connection to a file that has our tables."""
-        connection = self.raw()
+        try:
+            connection = self.raw()
+        except sqlite3.OperationalError:
+            if self._was_there or self.path.exists() or not self.path.parent.is_dir():
+                raise
+            raise ConfigurationError(_NO_TABLES.format(self.path)) from None
         try:
             for pragma in pragmas:
                 connection.execute(pragma)
@@ -155,6 +169,7 @@ class Connections:
             connection.close()
             raise
         self._file = self._identity()
+        self._was_there = True
         return Opened(connection, SqlUnitOfWork(_Statements(connection), DIALECT, connection))
 
     def _identity(self) -> tuple[int, int] | None:
