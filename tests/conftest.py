@@ -13,6 +13,11 @@ from payfulfill.testing.servers import Server, mongo_server, postgres_server
 Command = Callable[..., "subprocess.Popen[str]"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--race-rounds 100` plays each race of `tests/races` so often, and tells what came of it."""
+    parser.addoption("--race-rounds", type=int, help="how often each race is run")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """PostgreSQL, once per run. Whoever uses it takes a schema of their own."""

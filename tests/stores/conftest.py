@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
+from tests.stores.postgres_schemas import schema_of_its_own
 
 from payfulfill.stores import SQLiteStore
 from payfulfill.testing.servers import Server
@@ -83,8 +82,5 @@ def run_script(path: Path) -> Callable[..., None]:
 @pytest.fixture
 def postgres_schema(postgres: Server) -> Iterator[str]:
     """The name of a schema that is gone again after the test."""
-    name = f"test_{secrets.token_hex(6)}"
-    yield name
-    with psycopg.connect(postgres.url, autocommit=True) as connection:
-        for schema in (name, f"{name}_fresh"):
-            connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+    with schema_of_its_own(postgres) as name:
+        yield name
