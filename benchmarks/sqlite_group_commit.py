@@ -1,11 +1,11 @@
 """How much SQLite's group commit gives to many callers at once, and what it costs a lone one.
 
 Everybody does the same work: five statements of ours in a transaction, with `synchronous=FULL`.
-In each round, in turn: a plain store (a lock, BEGIN, the body, COMMIT) and ours with one caller;
-both with 32 threads; and ours with one task and with 32. The longest time that a caller waited is
-that of all rounds. Then the same file is shared by several processes.
+First a lone caller: a plain store (a lock, BEGIN, the body, COMMIT) and ours take turns, call by
+call. Then, in each round: one thread, 32 threads on a plain store and on ours, one task, 32 tasks.
+Then the same file is shared by several processes.
 
-    python benchmarks/sqlite_group_commit.py [--calls 1600] [--rounds 5] [--callers 32]
+    python -m benchmarks.sqlite_group_commit [--calls 1600] [--rounds 5] [--callers 32]
         [--processes 4]
 
 With `--work handle` the work is `WebhookHandler.handle`: most of that is Python, which no more
@@ -58,9 +58,7 @@ class PlainStore:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._connections = Connections(str(path), 10)
-        self._opened = self._connections.connect(
-            "PRAGMA synchronous = FULL", "PRAGMA wal_autocheckpoint = 0"
-        )
+        self._opened = self._connections.connect("PRAGMA synchronous = FULL")
 
     def run(self, body: Any, *, read_only: bool = False) -> Any:
         connection, uow = self._opened
@@ -109,7 +107,9 @@ def bodies(store: Any, count: int, scratch: SQLiteStore) -> list[Call]:
 
 def deliveries(store: Any, count: int, scratch: SQLiteStore) -> list[Call]:
     """The work as calls of `handle`, for payments that are there."""
-    first = next(_numbers) * 1_000_000
+    first = next(_numbers)
+    for _ in range(count - 1):
+        next(_numbers)
     signed = prepare(scratch, payments(first, count))
     handler: Any
     if store.is_async:
@@ -162,6 +162,31 @@ async def in_tasks(calls: list[Call], callers: int) -> Measured:
     return Measured(len(calls) / (time.perf_counter() - began), longest)
 
 
+def measure_lone(folder: Path, work: str, calls: int) -> None:
+    """One caller: the median time of a call, on each store."""
+    spent: dict[str, list[float]] = {"plain": [], "ours": []}
+    made: dict[str, list[Call]] = {}
+    scratches = {name: SQLiteStore(folder / f"{name}.db") for name in spent}
+    for scratch in scratches.values():
+        scratch.migrate()
+    stores: dict[str, Any] = {
+        "plain": PlainStore(folder / "plain.db"),
+        "ours": SQLiteStore(folder / "ours.db"),
+    }
+    for name, store in stores.items():
+        made[name] = WORK[work](store, calls, scratches[name])
+    for pair in zip(*(made[name] for name in spent), strict=True):
+        for name, call in zip(spent, pair, strict=True):
+            spent[name].append(in_order([call]))
+    plain, ours = (statistics.median(times[calls // 10 :]) for times in spent.values())
+    print(
+        f"a lone caller: plain {plain * 1e6:.0f} us, ours {ours * 1e6:.0f} us,"
+        f" plain/ours {plain / ours:.2f}"
+    )
+    for store in (*stores.values(), *scratches.values()):
+        store.close()
+
+
 def measure(path: Path, work: str, calls: int, callers: int, rounds: int) -> None:
     make = WORK[work]
     scratch, ours, plain = SQLiteStore(path), SQLiteStore(path), PlainStore(path)
@@ -170,14 +195,11 @@ def measure(path: Path, work: str, calls: int, callers: int, rounds: int) -> Non
     with asyncio.Runner() as loop:
         tasks = AsyncSQLiteStore(path)
         ways: dict[str, Callable[[], Measured]] = {
-            "plain, one thread": lambda: in_threads(make(plain, few, scratch), 1),
-            "ours,  one thread": lambda: in_threads(make(ours, few, scratch), 1),
-            f"plain, {callers} threads": lambda: in_threads(make(plain, calls, scratch), callers),
-            f"ours,  {callers} threads": lambda: in_threads(make(ours, calls, scratch), callers),
-            "ours,  one task": lambda: loop.run(in_tasks(make(tasks, few, scratch), 1)),
-            f"ours,  {callers} tasks": lambda: loop.run(
-                in_tasks(make(tasks, calls, scratch), callers)
-            ),
+            "one thread": lambda: in_threads(make(ours, few, scratch), 1),
+            "threads": lambda: in_threads(make(ours, calls, scratch), callers),
+            "threads, plain": lambda: in_threads(make(plain, few, scratch), callers),
+            "one task": lambda: loop.run(in_tasks(make(tasks, few, scratch), 1)),
+            "tasks": lambda: loop.run(in_tasks(make(tasks, calls, scratch), callers)),
         }
         found: dict[str, list[Measured]] = {name: [] for name in ways}
         for round_ in range(rounds + 1):  # the first one warms up
@@ -197,21 +219,13 @@ def report(found: dict[str, list[Measured]], callers: int) -> None:
         median = statistics.median(one.per_second for one in several)
         longest = [one.longest * 1000 for one in several]
         print(
-            f"{name:18} {median:7,.0f}/s   longest wait {max(longest):6.1f} ms"
-            f" (median of rounds {statistics.median(longest):5.1f} ms)"
+            f"{name if 'one' in name else f'{callers} {name}':18} {median:7,.0f}/s   longest wait"
+            f" {statistics.median(longest):5.1f} ms (median of rounds), {max(longest):.1f} (of all)"
         )
-
-    def ratio(one: str, other: str) -> float:
-        pairs = zip(found[one], found[other], strict=True)
-        return statistics.median(a.per_second / b.per_second for a, b in pairs)
-
-    many = f"ours,  {callers}"
-    print(f"one caller, ours / plain       {ratio('ours,  one thread', 'plain, one thread'):.2f}")
-    print(
-        f"{callers} threads / one, ours        {ratio(f'{many} threads', 'ours,  one thread'):.2f}"
-    )
-    print(f"{callers} tasks / one, ours          {ratio(f'{many} tasks', 'ours,  one task'):.2f}")
-    print(f"{callers} tasks / one thread, ours   {ratio(f'{many} tasks', 'ours,  one thread'):.2f}")
+    for one, many in (("one thread", "threads"), ("one task", "tasks")):
+        pairs = zip(found[many], found[one], strict=True)
+        ratio = statistics.median(a.per_second / b.per_second for a, b in pairs)
+        print(f"{callers} {many} / {one}: {ratio:.2f}")
 
 
 # --- processes -------------------------------------------------------------------------------
@@ -256,6 +270,7 @@ def main() -> None:
     arguments.add_argument("--work", choices=WORK, default="store")
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        measure_lone(Path(folder), options.work, options.calls)
         path = Path(folder) / "shop.db"
         with SQLiteStore(path) as store:
             store.migrate()

@@ -19,7 +19,7 @@ from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.ports import UnitOfWork
 from payfulfill.stores import AsyncSQLiteStore, SQLiteStore, sqlite, sqlite_group
 from payfulfill.stores.file_lock import FileLock, _File
-from payfulfill.stores.sqlite_group import Line, Member
+from payfulfill.stores.sqlite_group import Line, Member, ThreadMember
 
 RunScript = Callable[..., None]
 
@@ -232,6 +232,25 @@ store.close()
     assert store.run(_count) == 2
 
 
+def test_one_that_is_interrupted_when_its_turn_comes_does_not_keep_it(
+    store: SQLiteStore, joined: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = iter([KeyboardInterrupt()])
+    wait = ThreadMember.wait
+
+    def interrupted(self: ThreadMember[Any]) -> None:
+        wait(self)
+        for interrupt in waits:
+            raise interrupt
+
+    monkeypatch.setattr(ThreadMember, "wait", interrupted)
+    with writing(store):
+        call = _Call(lambda: store.run(_count, alone=True))
+        assert joined.acquire(timeout=PATIENCE)
+    assert isinstance(call.result(), KeyboardInterrupt)
+    assert store.run(_count) == 1
+
+
 # --- hooks that write to their own store ---------------------------------------------------------
 
 
@@ -395,18 +414,18 @@ def test_nothing_that_was_acknowledged_is_lost_with_the_process(
         + """
 store = SQLiteStore(path)
 
-async def body(uow, place):
+async def body(uow):
     found = await uow.downloads.count("ada", "pur_1", 10**6)
-    if found == 500 + place:
+    if found == 500:
         os.kill(os.getpid(), signal.SIGKILL)
     return found
 
-def work(place):
+def work():
     while True:
-        os.write(1, b"%d\\n" % store.run(lambda uow: body(uow, place)))
+        os.write(1, b"%d\\n" % store.run(body))
 
-for place in range(16):
-    threading.Thread(target=work, args=(place,)).start()
+for _ in range(16):
+    threading.Thread(target=work).start()
 """
     )
     command = [sys.executable, "-c", script, str(path)]
@@ -459,10 +478,10 @@ def test_one_process_that_wants_the_lock_again_lets_others_have_it(
     far = time.monotonic() + PATIENCE
     lock, order = _File.lock, []
 
-    def noticed(self: _File, deadline: float, longest: float) -> None:
+    def noticed(self: _File, deadline: float, pause: float) -> None:
         if self is theirs._held:
             waits.set()
-        lock(self, deadline, longest)
+        lock(self, deadline, pause)
 
     def take() -> None:
         theirs.acquire(far)
@@ -473,6 +492,7 @@ def test_one_process_that_wants_the_lock_again_lets_others_have_it(
     monkeypatch.setattr(_File, "lock", noticed)
     other = _Call(take)
     assert waits.wait(PATIENCE)
+    monkeypatch.setattr(mine, "_until", 0.0)  # its run is over
     mine.release()
     mine.acquire(far)
     order.append("mine")

@@ -96,7 +96,7 @@ class Writer:
         """
         served = [next(members)]
         try:
-            second = None if served[0].alone else next(members, None)
+            second = next(members, None)
             if second is None:
                 self._run_alone(served[0])
             else:
@@ -165,11 +165,9 @@ class Writer:
         try:
             member.result = member.context.run(self._drive, member.body, uow)
             member.error = None
-        except BaseException as error:  # it is the outcome, if the others' work is still there
-            if not connection.in_transaction:
-                raise
+        except BaseException as error:  # it is the outcome
             member.error = told(error)
-            connection.execute(_ROLL_BACK)
+            connection.execute(_ROLL_BACK)  # fails if the whole transaction is lost
         connection.execute(_RELEASE)
 
     # --- what bodies may do --------------------------------------------------------------------
