@@ -81,7 +81,7 @@ def test_numbers() -> None:
         f"{MAX_BODY} bytes",
         f"{endpoints.JSON_LIMIT} bytes",
         f"{TOLERANCE} s",
-        f"{MAX_ID_LENGTH} characters",
+        f"{MAX_ID_LENGTH} bytes of UTF-8",
         hours(pricing_module.QUOTE_LIFETIME),
         hours(KEY_LIFETIME),
         hours(access.FREE_AGAIN),
