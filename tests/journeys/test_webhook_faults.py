@@ -586,6 +586,50 @@ def test_two_workers_at_once_try_an_event_once(shop: Shop) -> None:
     assert len(shop.hooked) == 3
 
 
+def _failing(*_: object) -> None:
+    raise LookupError("no shelf for it")
+
+
+def test_poison_that_comes_many_times_at_once_fails_once(shop: Shop) -> None:
+    """Else a second of bad luck would use up all the tries, which are to last for hours."""
+    shop.hook = _failing
+    event = paid(shop)
+    signed = shop.signed(event)
+    outcomes = shop.at_once([lambda: shop.webhooks.handle(*signed)] * 16)
+    assert {outcome.kind for outcome in outcomes} == {PENDING}
+    row = shop.event(event)
+    assert row is not None
+    assert (row.status, row.tries) == (EventStatus.PENDING, 1)
+    shop.clock.advance(10)
+    assert [outcome.kind for outcome in shop.process_pending()] == [PENDING]
+
+
+def test_a_worker_leaves_alone_what_another_has_put_off(shop: Shop) -> None:
+    shop.hook = _failing
+    shop.pay(shop.create(buyer=Buyer("bob")), BANK_DEBIT)
+    slow = shop.said("payment_intent.processing")
+    shop.sandbox.fail_next("payment_intents.retrieve", Fault.CUT_BEFORE)
+    assert shop.hear(slow).kind is PENDING
+    event = paid(shop)
+    assert shop.hear(event).kind is PENDING
+    shop.clock.advance(10)
+    others: list[Any] = []
+
+    async def work() -> None:
+        others.extend(await settle(shop.webhooks.process_pending()))
+
+    shop.gateway.before["retrieve"].append(work)  # while the first one reads of `slow`
+    mine = shop.process_pending()
+    assert [(one.event_id, one.kind) for one in others] == [(event["id"], PENDING)]
+    assert [(one.event_id, one.kind, one.reason) for one in mine] == [
+        (slow["id"], DONE, None),
+        (event["id"], PENDING, "not due"),
+    ]
+    row = shop.event(event)
+    assert row is not None
+    assert row.tries == 2
+
+
 # --- leases --------------------------------------------------------------------------------
 
 

@@ -91,11 +91,13 @@ class _Work:
         event: The event.
         reading: What it tells.
         row: What the store holds of it, or is to hold.
+        listed: Whether it was found to be due, as others may have found it too.
     """
 
     event: Event
     reading: Reading
     row: StoredEvent
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +248,7 @@ class WebhookCore:
         refs = [ref for ref in (work.reading.intent_id, work.reading.payment_id) if ref]
         taken = await uow.take(work.row, refs)
         if not taken.added:
-            known = self._known(taken.event)
+            known = self._known(taken.event, listed=work.listed)
             if known is not None:
                 return replace(known, recorded=Recorded(taken.payment)) if taken.payment else known
         work = _Work(work.event, work.reading, taken.event)
@@ -259,13 +261,20 @@ class WebhookCore:
             target = await uow.refs.get(reading.payment_id)
         return target
 
-    def _known(self, held: StoredEvent | None) -> _Ending | None:
+    def _known(self, held: StoredEvent | None, *, listed: bool = False) -> _Ending | None:
         """What to answer for an event that the store holds; None if it is to be tried now."""
         if held is not None and held.status in _FINAL:
             return _Ending(OutcomeKind.DUPLICATE, held.status.value)
         if held is not None and held.leased_until and held.leased_until > self._clock.now():
             return _Ending(OutcomeKind.PENDING, "under way")
+        if held is not None and listed and self._is_put_off(held):
+            return _Ending(OutcomeKind.PENDING, "not due")
         return None
+
+    def _is_put_off(self, held: StoredEvent) -> bool:
+        """Whether it was tried, and its next try is for later."""
+        later = held.next_try_at is not None and held.next_try_at > self._clock.now()
+        return later and held.leased_until is None
 
     async def _process(self, uow: UnitOfWork, work: _Work, taken: Taken) -> _Ending | int:
         """Joins what is certain. How the event ends, or the number for a look at Stripe."""
@@ -365,6 +374,8 @@ class WebhookCore:
         held = await uow.events.lock(work.row.account, work.row.id)
         if held is None or held.status in _FINAL:
             return self._known(held) or ending
+        if self._is_put_off(held):
+            return ending  # it came several times at once, say, and another has counted the try
         row = self._failed(held, work.event, error)
         if row.tries >= MAX_TRIES:
             ending = _Ending(OutcomeKind.DEAD, row.note)
@@ -380,7 +391,8 @@ class WebhookCore:
             raise CannotJoin("process_pending() may call Stripe; use it with the store itself")
         now = self._clock.now()
         due = await self._run(lambda uow: uow.events.due(now, limit), read_only=True)
-        return [await self._answer(self._work(restored(row.payload or ""))) for row in due]
+        works = [self._work(restored(row.payload or "")) for row in due]
+        return [await self._answer(replace(work, listed=True)) for work in works]
 
     # --- rows of the store ---------------------------------------------------------------------
 
