@@ -63,7 +63,10 @@ def _used_in(store: SQLiteStore) -> int:
 # --- together ------------------------------------------------------------------------------------
 
 
-def test_those_who_wait_share_a_transaction(store: SQLiteStore) -> None:
+def test_those_who_wait_share_a_transaction(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_group, "_LONGEST", 60)  # however slow the machine is
     members = [Waiting(_count) for _ in range(20)]
     with writing(store) as statements:
         for member in members:

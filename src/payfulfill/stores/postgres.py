@@ -23,9 +23,10 @@ from payfulfill.colour import drive, settle, within
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
+from payfulfill.stores.causes import cause_among
 from payfulfill.stores.postgres_connections import Source, async_source, sync_source
 from payfulfill.stores.postgres_schema import GET_VERSION, VERSION_TABLE, Schema
-from payfulfill.stores.postgres_statements import Statements
+from payfulfill.stores.postgres_statements import TIMELINE, Statements
 from payfulfill.stores.postgres_work import PostgresUnitOfWork
 
 T = TypeVar("T")
@@ -33,7 +34,9 @@ T = TypeVar("T")
 DEADLINE: Final = 10.0
 """Seconds for which a call waits: for a connection, for locks, and for further tries, in all."""
 
-_OUTCOME: Final = "SELECT pg_xact_status(?::xid8)"
+_OUTCOME: Final = f"""SELECT pg_xact_status(split_part(?, '/', 2)::xid8)
+    WHERE split_part(?, '/', 1) = {TIMELINE}"""
+_FIND_SCHEMA: Final = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
 _LOCK_MIGRATIONS: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 _CONFLICTS: Final = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
@@ -114,14 +117,17 @@ class _Core:
             async with within(await self._source.connection(_left(deadline))) as connection:
                 await self._require_schema(connection)
                 return await self._transact(connection, body, deadline, ending, read_only=read_only)
-        except _CONFLICTS as error:
-            raise _Again(error) from error
-        except _ENVIRONMENT as error:
+        except Exception as raised:
+            error = cause_among(raised, (*_CONFLICTS, *_ENVIRONMENT))
+            if error is None:
+                raise
+            if isinstance(error, _CONFLICTS):
+                raise _Again(error) from raised
             if ending.broken and ending.committing:
                 return cast("T", await self._conclude(ending, deadline, error))
             if ending.broken and self._source.has_others:
-                raise _Again(error) from error
-            raise StoreUnavailable(f"PostgreSQL: {error}") from error
+                raise _Again(error) from raised
+            raise StoreUnavailable(f"PostgreSQL: {error}") from raised
 
     async def _transact(
         self, connection: Any, body: Body[T], deadline: float, ending: _Ending, *, read_only: bool
@@ -144,10 +150,10 @@ class _Core:
 
     async def _conclude(self, ending: _Ending, deadline: float, error: Exception) -> Any:
         """What a transaction came to whose COMMIT was not answered."""
-        number = await ending.statements.number() if ending.statements else None
+        named = await ending.statements.name() if ending.statements else None
         tries = 0
-        while number is not None and time.monotonic() < deadline:
-            status = await self._outcome(number, deadline)
+        while named is not None and time.monotonic() < deadline:
+            status = await self._outcome(named, deadline)
             if status == "committed":
                 return ending.result
             if status == "aborted":
@@ -156,13 +162,17 @@ class _Core:
             await self._back_off(tries)
         raise StoreUnavailable(_LOST) from error
 
-    async def _outcome(self, number: str, deadline: float) -> str | None:
-        """What the server says of a transaction; None while it cannot be asked."""
+    async def _outcome(self, name: str, deadline: float) -> str | None:
+        """What the server says of a transaction; None while it cannot be asked.
+
+        A server that was promoted since counts on from what it had heard of, so it may know
+        another transaction by the same number: on its timeline nothing is said.
+        """
         try:
             async with within(await self._source.connection(_left(deadline))) as connection:
                 async with within(connection.transaction()):
-                    found = await self._reading(connection).fetch(_OUTCOME, (number,))
-                status: str | None = found[0][0]
+                    found = await self._reading(connection).fetch(_OUTCOME, (name, name))
+                status: str | None = found[0][0] if found else None
                 return status
         except _ENVIRONMENT:
             return None
@@ -197,8 +207,11 @@ class _Core:
             async with within(connection.transaction()):  # a savepoint
                 result = await body(PostgresUnitOfWork(statements, connection))
                 await statements.complete()
-        except (*_ENVIRONMENT, *_CONFLICTS) as error:
-            raise StoreUnavailable(f"PostgreSQL: {error}") from error
+        except Exception as raised:
+            error = cause_among(raised, (*_CONFLICTS, *_ENVIRONMENT))
+            if error is None:
+                raise
+            raise StoreUnavailable(f"PostgreSQL: {error}") from raised
         finally:
             _running.reset(inside)
         return result
@@ -218,7 +231,7 @@ class _Core:
     async def _migrate(self, connection: Any) -> tuple[int, int]:
         schema = self._schema
         await settle(connection.execute(_LOCK_MIGRATIONS, (f"payfulfill:{schema.name}",)))
-        if schema.making is not None:
+        if not (await settle(connection.execute(_FIND_SCHEMA, (schema.name,)))).rowcount:
             await settle(connection.execute(schema.making, ()))
         # Without a limit, for an index on a large table takes its time.
         statements = Statements(connection, schema.render, timeout="0")

@@ -50,10 +50,9 @@ class Schema:
             yield [*step, ADD_VERSION.replace("?", str(version))]
 
     @property
-    def making(self) -> str | None:
-        """What makes the schema itself; None for the one that is always there, for the right to
-        make schemas is one that few roles have."""
-        return None if self.name == "public" else f"CREATE SCHEMA IF NOT EXISTS {self._place[:-1]}"
+    def making(self) -> str:
+        """What makes the schema itself, to which few roles have the right."""
+        return f"CREATE SCHEMA {self._place[:-1]}"
 
     def check(self, version: Any) -> None:
         """Refuses tables that are not of our version.
@@ -80,5 +79,5 @@ def postgres_ddl(schema: str = "public") -> list[str]:
     """
     place = Schema(schema)
     tables = [VERSION_TABLE, *(each for step in place.steps() for each in step)]
-    every = [place.making, *map(place.render, tables)]
-    return [statement.replace("%%", "%") for statement in every if statement is not None]
+    making = [] if schema == "public" else [place.making]  # that one is always there
+    return [statement.replace("%%", "%") for statement in (*making, *map(place.render, tables))]

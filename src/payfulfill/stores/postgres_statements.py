@@ -19,12 +19,15 @@ from payfulfill.stores.rows import Row
 T = TypeVar("T")
 Statement: TypeAlias = tuple[str, Sequence[Any]]
 
-OPENING: Final = """pg_current_xact_id()::text,
+TIMELINE: Final = "left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+"""Which history of the database this is: another after each failover."""
+
+OPENING: Final = f"""{TIMELINE} || '/' || pg_current_xact_id()::text,
     set_config('statement_timeout', ?, true),
     set_config('synchronous_commit', CASE current_setting('synchronous_commit')
         WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)"""
-"""What a transaction that writes begins with: its number, by which its outcome can be asked for;
-the deadline; and a COMMIT that is on disk when it is answered, whatever the database's default
+"""What a transaction that writes begins with: its timeline and its number, by which its outcome can
+be asked for; the deadline; and a COMMIT that is on disk when it is answered, whatever the database's default
 is."""
 
 _OPENING_COLUMNS: Final = 3
@@ -154,9 +157,9 @@ class Statements:
         if status != TransactionStatus.INTRANS:
             raise ConfigurationError(_ENDED)
 
-    async def number(self) -> str | None:
-        """By which number PostgreSQL knows the transaction, if it had told before the connection
-        was lost."""
+    async def name(self) -> str | None:
+        """By which timeline and number PostgreSQL knows the transaction, if it had told before the
+        connection was lost."""
         if isinstance(self._opened, str):
             return self._opened
         try:

@@ -115,7 +115,7 @@ class SQLiteStore:
             if read_only:
                 return self._read(body)
             return self._write(body, time.monotonic() + DEADLINE, alone=alone)
-        except sqlite3.Error as error:
+        except Exception as error:
             seen = told(error)
             if seen is error:
                 raise

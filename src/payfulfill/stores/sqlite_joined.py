@@ -57,8 +57,11 @@ def run_inside(connection: sqlite3.Connection, body: Body[T], path: Path) -> T:
     require_schema(connection, path)
     try:
         return _undoable(connection, body)
-    except sqlite3.Error as error:
-        raise told(error) from error
+    except Exception as error:
+        seen = told(error)
+        if seen is error:
+            raise
+        raise seen from error
 
 
 def _undoable(connection: sqlite3.Connection, body: Body[T]) -> T:

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.ports import Body
+from payfulfill.stores.causes import cause_among
 from payfulfill.stores.file_lock import FileLock
 from payfulfill.stores.sql import SqlUnitOfWork
 from payfulfill.stores.sqlite_connections import ENDED, Connections, Opened, is_environment
@@ -38,8 +39,9 @@ _UNKNOWN: Final = (
 
 def told(error: BaseException) -> BaseException:
     """An error as a caller of the store is to see it."""
-    if isinstance(error, sqlite3.Error) and is_environment(error):
-        unavailable = StoreUnavailable(f"SQLite: {error}")
+    cause = cause_among(error, sqlite3.Error)
+    if cause is not None and is_environment(cause):
+        unavailable = StoreUnavailable(f"SQLite: {cause}")
         unavailable.__cause__ = error
         return unavailable
     return error
