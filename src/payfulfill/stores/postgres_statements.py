@@ -27,8 +27,8 @@ OPENING: Final = f"""{TIMELINE} || '/' || pg_current_xact_id()::text,
     set_config('synchronous_commit', CASE current_setting('synchronous_commit')
         WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)"""
 """What a transaction that writes begins with: its timeline and its number, by which its outcome can
-be asked for; the deadline; and a COMMIT that is on disk when it is answered, whatever the database's default
-is."""
+be asked for; the deadline; and a COMMIT that is on disk when it is answered, whatever the default
+of the database is."""
 
 _OPENING_COLUMNS: Final = 3
 _OPEN_TO_WRITE: Final = f"SELECT {OPENING}"
