@@ -10,8 +10,10 @@ from typing import Any, Final
 from payfulfill.errors import ConfigurationError
 from payfulfill.stores.schema import SCHEMA
 
-_OURS: Final = re.compile(r"(?<!INDEX )\bpayfulfill_\w+")
-"""Our tables; an index is where its table is, and is made without naming that place."""
+_HERE: Final = "<here>"
+_FILLED: Final = re.compile(rf"\?|{_HERE}|(?<!INDEX )\bpayfulfill_\w+")
+"""Parameters, the schema, and our tables; an index is where its table is, and is made without
+naming that place."""
 
 _LONGEST_NAME: Final = 63  # bytes: https://www.postgresql.org/docs/current/limits.html
 
@@ -32,7 +34,7 @@ class Schema:
         if not name or "\0" in name or len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
             raise ConfigurationError(f"{name!r} cannot be the name of a schema of PostgreSQL's")
         self.name = name
-        self._place = '"{}".'.format(name.replace('"', '""').replace("%", "%%"))
+        self._quoted = '"{}"'.format(name.replace('"', '""').replace("%", "%%"))
         self.render = cache(self._render)
 
     def __repr__(self) -> str:
@@ -40,8 +42,13 @@ class Schema:
 
     def _render(self, sql: str) -> str:
         """A statement as psycopg takes it: our tables in their place, parameters as `%s`."""
-        placed = _OURS.sub(lambda match: self._place + match[0], sql)
-        return placed.replace("?", "%s")
+        return _FILLED.sub(self._fill, sql)
+
+    def _fill(self, match: re.Match[str]) -> str:
+        word = match[0]
+        if word == "?":
+            return "%s"
+        return self._quoted if word == _HERE else f"{self._quoted}.{word}"
 
     def steps(self) -> Iterator[list[str]]:
         """What takes the tables from each version to the next."""
@@ -53,7 +60,7 @@ class Schema:
     def creation(self) -> Iterator[str]:
         """What must be there before the first step."""
         if self.name != "public":  # to make sure of that one takes a right that few roles have
-            yield f"CREATE SCHEMA IF NOT EXISTS {self._place.rstrip('.')}"
+            yield f"CREATE SCHEMA IF NOT EXISTS {_HERE}"
         yield VERSION_TABLE
 
     def check(self, version: Any) -> None:
