@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from payfulfill.testing.servers import Server, mongo_server, postgres_server
@@ -23,6 +25,16 @@ def postgres() -> Iterator[Server]:
     """PostgreSQL, once per run. Whoever uses it takes a schema of their own."""
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture
+def postgres_database(postgres: Server) -> Iterator[str]:
+    """A database of the test's own in PostgreSQL: its URL."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield postgres.url.replace("/postgres?", f"/{name}?")
+        connection.execute(f"DROP DATABASE {name}")
 
 
 @pytest.fixture(scope="session")

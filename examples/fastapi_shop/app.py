@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from html import escape
 from pathlib import Path
 from string import Template
@@ -22,7 +22,6 @@ from starlette.staticfiles import StaticFiles
 
 from payfulfill import AsyncAccessService, AsyncPaymentService, AsyncWebhookHandler, Buyer
 from payfulfill.errors import StoreUnavailable
-from payfulfill.stores import AsyncSQLiteStore
 from payfulfill.stripe import AsyncStripeGateway
 from payfulfill.web import LocalFiles
 from payfulfill.web.fastapi import router as payfulfill_router
@@ -31,6 +30,7 @@ from . import people
 from .catalog import CATALOG, ITEMS
 from .files import pack
 from .settings import Settings
+from .store import choose_store
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ def create_app(environment: Mapping[str, str] = os.environ) -> FastAPI:
     settings = Settings.read(environment)
     goods = settings.data / "goods"
     pack(goods)
-    store = AsyncSQLiteStore(settings.data / "shop.db")
+    closing = AsyncExitStack()
+    store = choose_store(settings, closing)
     gateway = AsyncStripeGateway(settings.api_key, api_base=settings.api_base)
     payments = AsyncPaymentService(store=store, gateway=gateway, catalog=CATALOG)
     webhooks = AsyncWebhookHandler(store=store, gateway=gateway, secrets=[settings.webhook_secret])
@@ -55,7 +56,7 @@ def create_app(environment: Mapping[str, str] = os.environ) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with store, gateway:
+        async with closing, gateway:
             await store.migrate()
             retrying = asyncio.create_task(_retry(webhooks))
             yield

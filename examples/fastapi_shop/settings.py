@@ -20,7 +20,11 @@ class Settings:
         webhook_secret: `STRIPE_WEBHOOK_SECRET`, by which Stripe's webhooks are known.
         stripe_js: `STRIPE_JS`, the script of the payment page.
         api_base: `STRIPE_API_BASE`, where the API is. None: at Stripe.
-        data: `SHOP_DATA`, the folder of the database and of the files for sale.
+        data: `SHOP_DATA`, the folder of the files for sale, and of `shop.db`.
+        store: `SHOP_STORE`, where payments and purchases are kept: the path of an SQLite file (by
+            default `shop.db`), `postgresql://...` or `mongodb://host/database`.
+        store_name: `SHOP_STORE_NAME`, another schema of PostgreSQL than `public`, or another
+            database of MongoDB than the one in the URL.
         session_secret: `SHOP_SESSION_SECRET`, which signs the cookie. Without one, everybody is
             signed out when the shop starts anew.
         https: `SHOP_HTTPS=1` once the shop is served over HTTPS: the cookie goes nowhere else.
@@ -32,6 +36,8 @@ class Settings:
     stripe_js: str
     api_base: str | None
     data: Path
+    store: str = field(repr=False)
+    store_name: str | None
     session_secret: str = field(repr=False)
     https: bool
 
@@ -46,13 +52,16 @@ class Settings:
         missing = [name for name in needed if not environment.get(name)]
         if missing:
             raise ConfigurationError(f"set {', '.join(missing)} in the environment; see README.md")
+        data = Path(environment.get("SHOP_DATA") or "shop-data")
         return cls(
             api_key=environment["STRIPE_API_KEY"],
             publishable_key=environment["STRIPE_PUBLISHABLE_KEY"],
             webhook_secret=environment["STRIPE_WEBHOOK_SECRET"],
             stripe_js=environment.get("STRIPE_JS") or "https://js.stripe.com/v3/",
             api_base=environment.get("STRIPE_API_BASE") or None,
-            data=Path(environment.get("SHOP_DATA") or "shop-data"),
+            data=data,
+            store=environment.get("SHOP_STORE") or str(data / "shop.db"),
+            store_name=environment.get("SHOP_STORE_NAME") or None,
             session_secret=environment.get("SHOP_SESSION_SECRET") or secrets.token_hex(32),
             https=environment.get("SHOP_HTTPS") == "1",
         )

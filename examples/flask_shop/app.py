@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,16 +26,18 @@ from payfulfill import (
     StaticCatalog,
     Terms,
     WebhookHandler,
+    stores,
 )
 from payfulfill.errors import GatewayRefused, Unavailable
 from payfulfill.pricing import FixedPrice
-from payfulfill.stores import SQLiteStore
 from payfulfill.stripe import StripeGateway
 from payfulfill.web import LocalFiles
 from payfulfill.web.flask import blueprint
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
+
+    from payfulfill.stores import MongoStore, PostgresStore, SQLiteStore
 
 
 def _price(amount: str) -> FixedPrice:
@@ -75,7 +78,8 @@ def _buyer() -> Buyer:
 def create_app(environment: Mapping[str, str] = os.environ) -> Flask:
     data = Path(environment.get("SHOP_DATA") or "shop-data")
     _put_files(data / "goods")
-    store = SQLiteStore(data / "shop.db")
+    closing = ExitStack()
+    store = choose_store(environment.get("SHOP_STORE") or str(data / "shop.db"), closing)
     store.migrate()
     gateway = StripeGateway(
         environment["STRIPE_API_KEY"], api_base=environment.get("STRIPE_API_BASE")
@@ -88,7 +92,7 @@ def create_app(environment: Mapping[str, str] = os.environ) -> Flask:
     publishable_key = environment["STRIPE_PUBLISHABLE_KEY"]
 
     app = Flask(__name__)
-    app.extensions["store"] = store  # for whoever wants to close it
+    app.extensions["closing"] = closing  # for whoever doesn't leave it to the process's end
     app.secret_key = environment.get("SHOP_SESSION_SECRET") or secrets.token_hex(32)
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"  # no foreign page's form comes with the cookie
     app.register_blueprint(
@@ -161,6 +165,18 @@ def create_app(environment: Mapping[str, str] = os.environ) -> Flask:
         return redirect(url_for("products"))
 
     return app
+
+
+def choose_store(place: str, closing: ExitStack) -> SQLiteStore | PostgresStore | MongoStore:
+    """The store at a path or at a URL. Yours will be one of these lines."""
+    if place.startswith("postgresql://"):
+        return closing.enter_context(stores.PostgresStore(place))
+    if place.startswith("mongodb://"):
+        from pymongo import MongoClient  # noqa: PLC0415  # the others do without
+
+        client: MongoClient[Any] = closing.enter_context(MongoClient(place))
+        return stores.MongoStore(client, database=client.get_default_database().name)
+    return closing.enter_context(stores.SQLiteStore(place))
 
 
 def _put_files(folder: Path) -> None:

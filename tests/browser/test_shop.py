@@ -473,7 +473,7 @@ def flask_shop(world: World, tmp_path: Path) -> Iterator[str]:
     yield server.url
     world.sandbox.stop()
     server.close()
-    app.extensions["store"].close()
+    app.extensions["closing"].close()
 
 
 def test_the_shop_in_one_file_sells_too(page: Page, world: World, flask_shop: str) -> None:

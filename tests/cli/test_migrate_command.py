@@ -71,14 +71,16 @@ def test_an_old_file_is_brought_up_to_date(
 
 
 @pytest.mark.parametrize("schema", ["public", "shop"])
-def test_postgresql(schema: str, database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = (database, *(() if schema == "public" else ("--schema", schema)))
+def test_postgresql(
+    schema: str, postgres_database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (postgres_database, *(() if schema == "public" else ("--schema", schema)))
     status, out, err = migrate(capsys, *arguments)
     assert (status, err) == (0, "")
     assert re.fullmatch(
         rf"schema {schema} of database test_\w+: made, version {len(SCHEMA)}\n", out
     )
-    with PostgresStore(database, schema=schema) as store:
+    with PostgresStore(postgres_database, schema=schema) as store:
         assert store.run(_add)
     status, out, err = migrate(capsys, *arguments)
     assert (status, err) == (0, "")
@@ -108,11 +110,11 @@ def test_a_newer_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert migrate(capsys, str(path)) == (1, "", told)
 
 
-def test_a_newer_schema(database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    migrate(capsys, database)
-    with psycopg.connect(database, autocommit=True) as connection:
+def test_a_newer_schema(postgres_database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    migrate(capsys, postgres_database)
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
         connection.execute("UPDATE payfulfill_schema SET version = version + 1")
-    status, out, err = migrate(capsys, database)
+    status, out, err = migrate(capsys, postgres_database)
     assert (status, out) == (1, "")
     assert "newer payfulfill; upgrade this one\n" in err
     assert err.count("\n") == 1
@@ -149,11 +151,11 @@ def test_no_server(url: str, told: str, capsys: pytest.CaptureFixture[str]) -> N
     assert err.count("\n") == 1
 
 
-def test_no_right_to_it(database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
+def test_no_right_to_it(postgres_database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {ROLE} LOGIN")
         try:
-            status, out, err = migrate(capsys, database.replace("postgres:@", f"{ROLE}@"))
+            status, out, err = migrate(capsys, postgres_database.replace("postgres:@", f"{ROLE}@"))
         finally:
             connection.execute(f"DROP ROLE {ROLE}")
     assert (status, out) == (1, "")
@@ -247,6 +249,9 @@ def test_a_missing_driver_is_one_clear_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    for name in list(sys.modules):
+        if name.startswith(f"payfulfill.stores.{extra}"):
+            monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, driver, None)
     told = f"payfulfill: {driver} is not installed: pip install 'payfulfill[{extra}]'\n"
     assert migrate(capsys, url) == (2, "", told)

@@ -56,10 +56,12 @@ def _file(path: Path) -> list[Any]:
 # --- PostgreSQL -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("schema", ["public", 'the "shop\'s" 100%'])
-def test_postgresql(schema: str, database: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("schema", ["public", "payfulfill_demo", 'the "shop\'s" 100%?'])
+def test_postgresql(
+    schema: str, postgres_database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = printed(capsys, "postgresql", *([] if schema == "public" else ["--schema", schema]))
-    with psycopg.connect(database, autocommit=True) as connection:
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
         connection.execute(text)
         by_hand = _catalog(connection, schema)
         with PostgresStore(connection, schema=schema) as store:
@@ -103,10 +105,10 @@ def _catalog(connection: psycopg.Connection[Any], schema: str) -> list[Any]:
 
 
 def test_a_second_time_it_changes_nothing(
-    database: str, capsys: pytest.CaptureFixture[str]
+    postgres_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = printed(capsys, "postgresql")
-    with psycopg.connect(database, autocommit=True) as connection:
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
         connection.execute(text)
         before = _catalog(connection, "public")
         with pytest.raises(psycopg.errors.DuplicateTable):

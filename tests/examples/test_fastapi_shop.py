@@ -6,6 +6,7 @@ import asyncio
 import io
 import re
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
@@ -15,10 +16,14 @@ import pytest
 from examples.fastapi_shop import app as shop
 from examples.fastapi_shop.catalog import ITEMS
 from examples.fastapi_shop.settings import Settings
+from examples.fastapi_shop.store import choose_store
+from tests.stores.mongo_databases import database_of_its_own
 
 from payfulfill.demo.server import listen, serving, url_of
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.sandbox import Disturbance, Sandbox
+from payfulfill.stores import AsyncMongoStore, AsyncPostgresStore, AsyncSQLiteStore
+from payfulfill.testing.servers import Server
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -138,6 +143,54 @@ def test_an_early_question_finds_what_webhooks_lost(ada: httpx.Client, sandbox: 
     sandbox.flush()
     assert ada.get("/api/purchases/mine").json()["purchases"] == []
     assert ada.get(f"/api/payments/status/{payment['paymentId']}").json()["purchaseId"]
+
+
+# --- Its store --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [AsyncSQLiteStore, AsyncPostgresStore, AsyncMongoStore])
+def test_its_store_is_chosen_by_a_setting(
+    kind: type[object],
+    environment: dict[str, str],
+    tmp_path: Path,
+    postgres_database: str,
+    mongo: Server,
+    sandbox: Sandbox,
+) -> None:
+    with database_of_its_own(mongo) as name:
+        place = {
+            AsyncSQLiteStore: str(tmp_path / "elsewhere.db"),
+            AsyncPostgresStore: postgres_database,
+            AsyncMongoStore: mongo.url.replace("/?", f"/{name}?"),
+        }[kind]
+        for owned in ([], ["ridge"]):  # the second time it is there already
+            environment["SHOP_STORE"] = place
+            with listen([0]) as listener:
+                url = url_of(listener)
+                sandbox.add_endpoint(f"{url}/api/payments/webhook", secret=SECRET)
+                with (
+                    serving(shop.create_app(environment), listener),
+                    httpx.Client(base_url=url, trust_env=False) as http,
+                ):
+                    http.post("/shop/sign-in", json={"person": "ada"})
+                    mine = http.get("/api/purchases/mine").json()["purchases"]
+                    assert [each["productId"] for each in mine] == owned
+                    if not owned:
+                        buy(http, sandbox, "design/ridge")
+    assert not (tmp_path / "shop.db").exists()
+
+
+def test_a_store_can_have_another_name(environment: dict[str, str], mongo: Server) -> None:
+    places = [
+        ("postgresql://ada:hunter2@127.0.0.1/shop", "public"),
+        (mongo.url.replace("/?", "/shop?"), "shop"),
+    ]
+    for place, usual in places:
+        for chosen in ("", "own"):
+            settings = Settings.read(environment | {"SHOP_STORE": place, "SHOP_STORE_NAME": chosen})
+            assert "hunter2" not in repr(settings)
+            store = choose_store(settings, AsyncExitStack())
+            assert f"={(chosen or usual)!r})" in repr(store)
 
 
 # --- Signing in -------------------------------------------------------------------------------

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from examples.flask_shop import app as shop
+from tests.stores.mongo_databases import database_of_its_own
 from tests.web.serving import Werkzeug
 
 from payfulfill.sandbox import CardDeclined, Disturbance, Sandbox
+from payfulfill.testing.servers import Server
 
 GOOD = "4242 4242 4242 4242"
 DECLINED = "4000 0000 0000 9995"
@@ -49,6 +52,12 @@ class Visitor:
 @pytest.fixture
 def ada(sandbox: Sandbox, tmp_path: Path) -> Iterator[Visitor]:
     """Ada, signed in at a shop that is served."""
+    with _signed_in(sandbox, tmp_path, "") as ada:
+        yield ada
+
+
+@contextmanager
+def _signed_in(sandbox: Sandbox, folder: Path, store: str) -> Iterator[Visitor]:
     secret = "whsec_made_up"
     app = shop.create_app(
         {
@@ -57,7 +66,8 @@ def ada(sandbox: Sandbox, tmp_path: Path) -> Iterator[Visitor]:
             "STRIPE_PUBLISHABLE_KEY": sandbox.publishable_key,
             "STRIPE_WEBHOOK_SECRET": secret,
             "STRIPE_JS": f"{sandbox.url}/v3/stripe.js",
-            "SHOP_DATA": str(tmp_path),
+            "SHOP_DATA": str(folder),
+            "SHOP_STORE": store,
         }
     )
     server = Werkzeug(app)
@@ -69,7 +79,7 @@ def ada(sandbox: Sandbox, tmp_path: Path) -> Iterator[Visitor]:
     finally:
         sandbox.stop()
         server.close()
-        app.extensions["store"].close()
+        app.extensions["closing"].close()
 
 
 def test_from_the_shop_window_to_the_file(ada: Visitor) -> None:
@@ -79,6 +89,18 @@ def test_from_the_shop_window_to_the_file(ada: Visitor) -> None:
     assert 'href="/api/downloads/design/poster"' in ada.page("/library")
     assert ada.page("/api/downloads/design/poster") == "This is design/poster.\n"
     assert "You already own this." in ada.page("/pay/design/poster", 409)
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mongo"])
+def test_another_store(
+    kind: str, sandbox: Sandbox, tmp_path: Path, postgres_database: str, mongo: Server
+) -> None:
+    with database_of_its_own(mongo) as name:
+        place = postgres_database if kind == "postgres" else mongo.url.replace("/?", f"/{name}?")
+        with _signed_in(sandbox, tmp_path, place) as ada:
+            ada.buy("design/poster")
+            assert ada.page("/api/downloads/design/poster") == "This is design/poster.\n"
+    assert not list(tmp_path.glob("*.db"))
 
 
 def test_declined_and_then_paid(ada: Visitor) -> None:

@@ -58,7 +58,7 @@ def _text(arguments: argparse.Namespace) -> str:
     if arguments.store == "postgresql":
         schema = "public" if arguments.schema is None else arguments.schema
         statements = ["BEGIN", *postgres_ddl(schema), "COMMIT"]
-        return _head("--", "psql -f FILE URL") + _script(statements)
+        return _head("--", "psql -v ON_ERROR_STOP=1 -f FILE URL") + _script(statements)
     return _head("--", "sqlite3 -bail shop.db < FILE") + _script(sqlite_ddl())
 
 

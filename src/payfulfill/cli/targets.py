@@ -43,8 +43,7 @@ _SOUND: Final = re.compile(
     rf"[a-z+]+://({_NAME}(:{_NAME})?@)?{_words('?')}(\?({_OPTION}(&{_OPTION})*)?)?"
 )
 """A URL of which no driver takes a part of the password for something that it would print."""
-
-_PATIENCE: Final = 10  # seconds for a server to answer at all
+_WITH_DATABASE: Final = re.compile(r"[a-z+]+://[^/?]+/[^?]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,42 +129,21 @@ def _sqlite(path: str) -> Iterator[tuple[SQLiteStore, str]]:
 
 @contextmanager
 def _postgres(url: str, schema: str) -> Iterator[tuple[PostgresStore, str]]:
-    import psycopg  # noqa: PLC0415  # as above
-
     from payfulfill.stores import PostgresStore  # noqa: PLC0415  # as above
+    from payfulfill.stores.postgres_connections import connected  # noqa: PLC0415  # as above
 
-    try:
-        # Not from a pool, which would try for long, and not say why it can't.
-        with psycopg.connect(url, autocommit=True, connect_timeout=_PATIENCE) as connection:
-            where = f"schema {schema} of database {connection.info.dbname}"
-            yield PostgresStore(connection, schema=schema), where
-    except psycopg.ProgrammingError as error:  # no right to it, or no URL at all
-        raise ConfigurationError(f"PostgreSQL: {_in_a_line(error)}") from error
-    except psycopg.Error as error:
-        raise StoreUnavailable(f"PostgreSQL: {_in_a_line(error)}") from error
+    with connected(url) as connection:
+        where = f"schema {schema} of database {connection.info.dbname}"
+        yield PostgresStore(connection, schema=schema), where
 
 
 @contextmanager
 def _mongo(url: str, prefix: str) -> Iterator[tuple[MongoStore, str]]:
-    import pymongo  # noqa: PLC0415  # as above
-
     from payfulfill.stores import MongoStore  # noqa: PLC0415  # as above
-    from payfulfill.stores.mongo_errors import told_apart  # noqa: PLC0415  # as above
+    from payfulfill.stores.mongo_connections import connected  # noqa: PLC0415  # as above
 
-    try:
-        client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url)
-    except (pymongo.errors.PyMongoError, ValueError) as error:
-        raise ConfigurationError(f"MongoDB: {error}") from error
-    with client:
-        try:
-            database = client.get_default_database()
-        except pymongo.errors.ConfigurationError:
-            raise ConfigurationError("the URL names no database: mongodb://host/database") from None
-        store = MongoStore(client, database=database.name, prefix=prefix)
-        with told_apart(), pymongo.timeout(_PATIENCE):
-            database.command("ping")
-        yield store, f"database {database.name}"
-
-
-def _in_a_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    if not _WITH_DATABASE.match(url):
+        raise ConfigurationError("the URL names no database: mongodb://host/database")
+    with connected(url) as client:
+        name = client.get_default_database().name
+        yield MongoStore(client, database=name, prefix=prefix), f"database {name}"

@@ -2,13 +2,13 @@
 
 - `example`: the shop itself, which is in the repository's folder `examples`.
 - `server`: serves it; `world`: the shop beside the sandbox; `visitor`: who visits it.
+- `home`: its store, for which a server may be started; `home_postgres`, `home_mongo`.
 - `story`: what happens, and what must be so; `lines`: the values it is told in.
 - `terminal`: how it looks.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import traceback
 from collections.abc import Iterable
@@ -17,6 +17,7 @@ from typing import Final, TextIO
 
 from payfulfill import __version__
 from payfulfill.demo import example
+from payfulfill.demo.home import Home, Kind, open_home
 from payfulfill.demo.lines import Claim
 from payfulfill.demo.story import STORY
 from payfulfill.demo.terminal import Terminal
@@ -36,35 +37,57 @@ CARDS: Final = (
 _PATIENCE: Final = 1.0  # seconds after which Windows looks whether Ctrl-C came; others do at once
 
 
-def run(out: TextIO, *, ports: Iterable[int], data: Path | None = None) -> None:
+def run(
+    out: TextIO,
+    *,
+    ports: Iterable[int],
+    data: Path | None = None,
+    store: Kind = "sqlite",
+    url: str | None = None,
+) -> None:
     """Opens the shop, says where it is, and keeps it open until an exception ends it.
 
     Args:
         out: Where to print.
         ports: Where the shop may listen: the first that is free; 0 is any.
         data: The folder for its database and its files; None for one that goes again.
+        store: What the shop keeps its payments in.
+        url: The server of that kind to use; None for one that is started.
 
     Raises:
         OSError: no port is free, or the folder can't be had.
+        ModuleNotFoundError: something that the store needs is not installed.
+        PayfulfillError: the server can't be used.
         KeyboardInterrupt: the user pressed Ctrl-C.
     """
     terminal = Terminal(out)
-    with open_world(ports=ports, sandbox_ports=SANDBOX_PORTS, data=data) as world:
-        _invite(terminal, world, data)
+    with (
+        open_home(store, url, clean=False) as home,
+        open_world(
+            ports=ports, sandbox_ports=SANDBOX_PORTS, data=data, store=home.settings
+        ) as world,
+    ):
+        _invite(terminal, world, home, data)
         forever = threading.Event()
         while not forever.wait(_PATIENCE):
             pass
 
 
-def check(out: TextIO) -> bool:
+def check(out: TextIO, *, store: Kind = "sqlite", url: str | None = None) -> bool:
     """Tells the story, and says whether everything it claimed is so.
 
     Args:
         out: Where to print.
+        store: What the shop keeps its payments in.
+        url: The server of that kind to use; None for one that is started.
+
+    Raises:
+        ModuleNotFoundError: something that the store needs is not installed.
+        PayfulfillError: the server can't be used.
     """
     terminal = Terminal(out)
-    with open_world() as world:
-        _introduce(terminal, world)
+    with open_home(store, url, clean=True) as home, open_world(store=home.settings) as world:
+        _introduce(terminal, world, home)
         claims, complete = _tell(terminal, world)
     failed = sum(not claim.holds for claim in claims)
     terminal.text()
@@ -80,7 +103,7 @@ def check(out: TextIO) -> bool:
     return True
 
 
-def _invite(terminal: Terminal, world: World, data: Path | None) -> None:
+def _invite(terminal: Terminal, world: World, home: Home, data: Path | None) -> None:
     terminal.text(f"payfulfill {__version__}: a shop to click through", colour="bold")
     terminal.text()
     terminal.table(
@@ -91,7 +114,7 @@ def _invite(terminal: Terminal, world: World, data: Path | None) -> None:
     )
     terminal.table(
         [
-            ("data  ", str(data) if data else "in a temporary folder"),
+            ("store ", f"{home.engine}, {f'in {data}' if data else home.where}"),
             ("code  ", _relative(example.FILE)),
         ]
     )
@@ -99,23 +122,38 @@ def _invite(terminal: Terminal, world: World, data: Path | None) -> None:
     terminal.text("Cards to pay with, at any future date and with any three digits:")
     terminal.table(list(CARDS))
     terminal.text()
-    terminal.text("Nothing leaves your machine, and no money moves. Stop: Ctrl-C.")
+    if home.place:
+        terminal.text(
+            "Nothing leaves your machine but for what the shop stores on the server that you "
+            f"named, and no money moves. What is bought stays there, in {home.place}; nothing "
+            "else on the server is touched. Stop: Ctrl-C."
+        )
+    else:
+        terminal.text("Nothing leaves your machine, and no money moves. Stop: Ctrl-C.")
 
 
-def _introduce(terminal: Terminal, world: World) -> None:
+def _introduce(terminal: Terminal, world: World, home: Home) -> None:
     terminal.text(f"payfulfill {__version__}: a shop sells its first files", colour="bold")
     terminal.text()
+    but = " but for what the shop stores on the server that you named" if home.place else ""
     terminal.text(
-        "Nothing here leaves your machine. A sandbox stands in for Stripe: the shop calls its "
-        "API over HTTP, and it sends the shop signed webhooks."
+        f"Nothing here leaves your machine{but}. A sandbox stands in for Stripe: the shop calls "
+        "its API over HTTP, and it sends the shop signed webhooks."
     )
     terminal.text()
     terminal.table(
         [
             ("Stripe", world.sandbox.url, "the sandbox"),
-            ("shop", world.url, f"SQLite {sqlite3.sqlite_version}, in a temporary folder"),
+            ("shop", world.url, ""),
+            ("store", home.engine, home.where),
         ]
     )
+    if home.place:
+        terminal.text()
+        terminal.text(
+            f"It has {home.place} for itself there. The check empties that before and after, and "
+            "touches nothing else."
+        )
 
 
 def _tell(terminal: Terminal, world: World) -> tuple[list[Claim], bool]:

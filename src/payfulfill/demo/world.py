@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,11 @@ class World:
 
 @contextmanager
 def open_world(
-    *, ports: Iterable[int] = (0,), sandbox_ports: Iterable[int] = (0,), data: Path | None = None
+    *,
+    ports: Iterable[int] = (0,),
+    sandbox_ports: Iterable[int] = (0,),
+    data: Path | None = None,
+    store: Mapping[str, str] | None = None,
 ) -> Iterator[World]:
     """Opens a sandbox, and a shop that knows it. In the end nothing of them is left but `data`.
 
@@ -72,6 +76,7 @@ def open_world(
         ports: Where the shop may listen: the first that is free; 0 is any.
         sandbox_ports: The same of the sandbox.
         data: The folder for the shop's database and its files; None for one that goes again.
+        store: What the shop is told of its store; None for a database in that folder.
 
     Raises:
         OSError: no port is free, or the folder can't be had.
@@ -93,6 +98,7 @@ def open_world(
                 "STRIPE_WEBHOOK_SECRET": endpoint.secret,
                 "STRIPE_JS": sandbox.url + STRIPE_JS,
                 "SHOP_DATA": str(folder),
+                **(store or {}),
             }
         )
         stack.enter_context(serving(app, listener))

@@ -17,6 +17,8 @@ from payfulfill.errors import ConfigurationError, StoreUnavailable
 Manager: TypeAlias = Any
 """A context manager of either colour that gives a connection."""
 
+_PATIENCE: Final = 10  # seconds for a server to answer at all
+
 LONGEST_STATEMENT: Final = 10
 """Seconds for which a statement may wait for locks, on connections of our own."""
 
@@ -162,6 +164,26 @@ class _AsyncOne:
 
     async def close(self) -> None:
         pass
+
+
+@contextmanager
+def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection that commits by itself, for use on the command line: a pool would try for long,
+    and not say why it can't.
+
+    Raises:
+        ConfigurationError: what was asked for cannot be, or we have no right to it.
+        StoreUnavailable: the server is out of reach, or doesn't let us in.
+    """
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=_PATIENCE) as connection:
+            yield connection
+    except psycopg.Error as error:
+        words = " ".join((error.diag.message_primary or str(error)).split())
+        kind = (
+            StoreUnavailable if isinstance(error, psycopg.OperationalError) else ConfigurationError
+        )
+        raise kind(f"PostgreSQL: {words}") from error
 
 
 def sync_source(source: Any, pool_size: int) -> Source:

@@ -52,7 +52,7 @@ class Schema:
     @property
     def making(self) -> str:
         """What makes the schema itself, to which few roles have the right."""
-        return f"CREATE SCHEMA {self._place[:-1]}"
+        return f"CREATE SCHEMA IF NOT EXISTS {self._place[:-1]}"
 
     def check(self, version: Any) -> None:
         """Refuses tables that are not of our version.
