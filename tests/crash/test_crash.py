@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS = {
     "sqlite": {"buying": 70, "hearing": 100, "being_given": 100, "downloading": 70},
     "mongo": {"buying": 30, "hearing": 50, "being_given": 40, "downloading": 35},
-    "postgres": {"buying": 60, "hearing": 60, "being_given": 80, "downloading": 60},
+    "postgres": {"buying": 50, "hearing": 50, "being_given": 65, "downloading": 50},
 }
 if not SUPPORTED:  # there are the boundaries of statements alone
     FLOORS["sqlite"] = {"buying": 35, "hearing": 50, "being_given": 45, "downloading": 35}

@@ -23,7 +23,7 @@ from payfulfill.errors import PayfulfillError
 from payfulfill.rules import FINDINGS, REASONS
 from payfulfill.rules.access import ALLOWED
 from payfulfill.sandbox.cards import CARDS, Card, Reply
-from payfulfill.stores import SQLiteStore
+from payfulfill.stores import MongoStore, PostgresStore, SQLiteStore
 from payfulfill.stripe import StripeGateway
 from payfulfill.web import File, LocalFiles, Redirect, SignedUrls, problems, wire
 from payfulfill.web.endpoints import ENDPOINTS, Endpoint
@@ -376,6 +376,8 @@ _CONSTRUCTORS: Final = {
     "AccessService": payfulfill.AccessService,
     "StripeGateway": StripeGateway,
     "SQLiteStore": SQLiteStore,
+    "PostgresStore": PostgresStore,
+    "MongoStore": MongoStore,
     "LocalFiles": LocalFiles,
     "SignedUrls": SignedUrls,
 }

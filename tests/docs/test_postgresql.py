@@ -7,6 +7,7 @@ import re
 import secrets
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from tests.docs.pages import ROOT, Page, type_in
 
 from payfulfill.errors import ConfigurationError
 from payfulfill.models import Buyer
+from payfulfill.ports import PurchaseHook
 from payfulfill.stores import PostgresStore, postgres
 from payfulfill.stores.postgres_schema import postgres_ddl
 from payfulfill.testing.contract.shop import Shop
@@ -155,6 +157,50 @@ def test_slots_counters_and_payments_are_updated_in_place(url: str) -> None:
         ).fetchall()
     assert len(found) == 2
     assert all(in_place > 0.8 * updates > 0 for _, updates, in_place in found), found
+
+
+def trips(connection: psycopg.Connection[Any], folder: Path, hook: PurchaseHook | None) -> int:
+    """How often a webhook's handler sends something and then waits, by libpq's own trace."""
+    store = PostgresStore(connection)
+    store.migrate()
+    shop = Shop(store, on_purchase=hook)
+    delivery = shop.events.payment_succeeded(asyncio.run(shop.paid()))
+    with (folder / "trace").open("w+") as trace:
+        connection.pgconn.trace(trace.fileno())
+        (outcome,) = asyncio.run(shop.deliver(delivery))
+        connection.pgconn.untrace()
+        trace.seek(0)
+        ways = re.findall(r"^\S+ \S+\t([FB])\t", trace.read(), re.MULTILINE)
+    assert outcome.kind == "done"
+    return len(re.findall("F+", "".join(ways)))
+
+
+def test_a_webhook_takes_two_trips(url: str, tmp_path: Path) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        assert trips(connection, tmp_path, None) == 2
+    assert "**Two trips for a webhook.**" in PAGE.text
+
+
+def test_a_hook_costs_two_more_beside_its_own(url: str, tmp_path: Path) -> None:
+    def on_purchase(_: object, unit_of_work: Any) -> None:
+        for _ in range(3):
+            unit_of_work.connection.execute("SELECT 1")
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        assert trips(connection, tmp_path, on_purchase) == 2 + 2 + 3
+
+
+@pytest.mark.parametrize(("setting", "meant"), [("off", "on"), ("local", "local")])
+def test_a_commit_is_on_disk(url: str, setting: str, meant: str) -> None:
+    found = []
+
+    def on_purchase(_: object, unit_of_work: Any) -> None:
+        found.append(unit_of_work.connection.execute("SHOW synchronous_commit").fetchone())
+
+    with PostgresStore(f"{url}&options=-csynchronous_commit%3D{setting}") as store:
+        store.migrate()
+        asyncio.run(Shop(store, on_purchase=on_purchase).buy())
+    assert found == [(meant,)]
 
 
 def test_what_it_needs() -> None:
