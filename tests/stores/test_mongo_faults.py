@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -248,6 +249,33 @@ def test_a_server_that_is_killed_under_an_async_store(monkeypatch: pytest.Monkey
 
     with mongo_server() as server:
         asyncio.run(main(server))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_caller_whose_turn_never_comes_begins_nothing_more(
+    store: MongoStore, client: MongoClient[Any]
+) -> None:
+    """What is begun without time to end it keeps its locks until MongoDB gives it up."""
+    body = Body()
+    store._core._way.take_turn(1)
+    with failing(client, "findAndModify", TRANSIENT), pytest.raises(StoreUnavailable):
+        store.run(body)
+    assert body.runs == 1
+    store._core._way.end_turn()
+    assert store.run(Body()) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_body_that_used_up_its_time_leaves_no_lock_behind(
+    mongo: Server, store: MongoStore
+) -> None:
+    async def slow(uow: UnitOfWork) -> None:
+        await uow.downloads.count("ada", "pur_1", 9)
+        time.sleep(module.DEADLINE)
+
+    store.run(slow)
+    with MongoClient[Any](mongo.url) as another:
+        assert MongoStore(another, database=store.name).run(Body()) == 2
 
 
 # --- errors of content, and of hooks -------------------------------------------------------------

@@ -194,8 +194,7 @@ class PaymentCore:
                 return await self._begin(uow, step, order)
             if fits and payment.livemode == self._gateway.livemode:
                 return await self._begin(uow, self._send_anew(payment, order), order)
-            gone = {order_key(payment.id): {"abandoned_at": int(now.timestamp())}}
-            await self._fulfilment().record(uow, payment, slot, gone)
+            await self._give_up(uow, payment, slot)
         if owned:
             raise AlreadyOwned
         if not order.product.available:
@@ -472,14 +471,18 @@ class PaymentCore:
 
         async def body(uow: UnitOfWork) -> Payment:
             await uow.slots.lock(payment.buyer_id, payment.product)
-            current = await uow.payments.lock(payment.buyer_id, payment.id)
-            if current is None:
-                raise NotFound(f"There is no payment {payment.id} any more.")
-            numbered = replace(current, reads=current.reads + 1)
-            await uow.payments.save(numbered)
-            return numbered
+            return await self._number(uow, payment)
 
         return await self._run(body)
+
+    async def _number(self, uow: UnitOfWork, payment: Payment) -> Payment:
+        """See `_numbered`; its slot is locked."""
+        current = await uow.payments.lock(payment.buyer_id, payment.id)
+        if current is None:
+            raise NotFound(f"There is no payment {payment.id} any more.")
+        numbered = replace(current, reads=current.reads + 1)
+        await uow.payments.save(numbered)
+        return numbered
 
     # --- ending ------------------------------------------------------------------------------
 
@@ -499,8 +502,7 @@ class PaymentCore:
 
     async def _undo(self, payment: Payment) -> None:
         """One step towards a payment that can no longer be paid."""
-        now, livemode = self._clock.now(), self._gateway.livemode
-        step = next_step(await self._numbered(payment), now, wanted=False, livemode=livemode)
+        step = await self._run(partial(self._unwanted, payment=payment))
         match step:
             case Send(payment):
                 await self._join(payment, await self._send(step))
@@ -508,8 +510,24 @@ class PaymentCore:
                 await self._search(payment, attempt)
             case Cancel(payment, intent_id):
                 await self._cancel(payment, intent_id)
-            case Abandon(payment):
-                await self._note(payment, "abandoned_at")
+
+    async def _unwanted(self, uow: UnitOfWork, payment: Payment) -> Step | None:
+        """The next step, for a payment that nobody wants; None when it has ended. It is given up
+        while it is locked, for a create may be about to send it once more."""
+        slot = await uow.slots.lock(payment.buyer_id, payment.product)
+        numbered = await self._number(uow, payment)
+        if not is_open(numbered):
+            return None
+        step = next_step(numbered, self._clock.now(), wanted=False, livemode=self._gateway.livemode)
+        if not isinstance(step, Abandon):
+            return step
+        await self._give_up(uow, numbered, slot)
+        return None
+
+    async def _give_up(self, uow: UnitOfWork, payment: Payment, slot: str | None) -> None:
+        """Ends a locked payment that nothing at Stripe can pay."""
+        gone = {order_key(payment.id): {"abandoned_at": int(self._clock.now().timestamp())}}
+        await self._fulfilment().record(uow, payment, slot, gone)
 
     async def _withdraw(self, payment: Payment) -> Payment:
         """Takes back an offer: the payment must not be paid any more. If it is paid all the

@@ -46,7 +46,9 @@ DEADLINE: Final = 10.0
 """Seconds that all attempts at a transaction may take together."""
 
 _SHORTEST: Final = 0.001  # seconds; PyMongo takes 0 for no limit
-_UNDO: Final = 1.0  # seconds for taking back what failed; MongoDB itself does so after a minute
+_TO_END: Final = 1.0
+"""Seconds for a commit, or for taking back what failed, even if the deadline comes first: what is
+neither keeps its locks until MongoDB ends it, after a minute."""
 _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.5
 _GROWTH: Final = 1.5
@@ -200,6 +202,8 @@ class _Core:
                         raise ConfigurationError(_WENT_ON) from again.error
                     if again.is_conflict and not has_turn:
                         has_turn = await settle(self._way.take_turn(left))
+                        if not has_turn:
+                            raise unavailable(again.error) from again.error
                 await settle(self._way.sleep(pause * random.random()))  # noqa: S311  # jitter
                 pause = min(pause * _GROWTH, _LONGEST_PAUSE)
         finally:
@@ -219,23 +223,24 @@ class _Core:
                 connection = MongoConnection(session, self._hosts)
                 result = await body(MongoUnitOfWork(self._collections, transaction, connection))
                 transaction.require_whole()
-                await self._commit(session, deadline)
-                return result
+            await self._commit(session, max(deadline, time.monotonic() + _TO_END))
         except BaseException as error:
             if session.in_transaction:
-                with pymongo.timeout(_UNDO), suppress(PyMongoError):
+                with pymongo.timeout(_TO_END), suppress(PyMongoError):
                     await settle(session.abort_transaction())
             again = _again(error, transaction)
             if again is not None:
                 raise again from error
             raise
+        return result
 
     async def _commit(self, session: Any, deadline: float) -> None:
         """Commits, and asks again while the answer is unknown: it is the same commit."""
         pause = _FIRST_PAUSE
         while True:
             try:
-                await settle(session.commit_transaction())
+                with pymongo.timeout(max(deadline - time.monotonic(), _SHORTEST)):
+                    await settle(session.commit_transaction())
             except PyMongoError as error:
                 if not error.has_error_label(UNKNOWN):
                     raise

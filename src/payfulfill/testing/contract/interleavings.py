@@ -5,21 +5,24 @@ stopped at each of its steps while the other goes on, and the other way round.""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from payfulfill.colour import settle
-from payfulfill.errors import AccessDenied, AlreadyOwned
+from payfulfill.errors import AccessDenied, AlreadyOwned, GatewayRefused
 from payfulfill.models import (
     Buyer,
     Checkout,
     DownloadGrant,
     OutcomeKind,
+    Payment,
     PaymentStatus,
     PurchaseState,
     WebhookOutcome,
 )
 from payfulfill.ports import Store
+from payfulfill.rules import is_open
 from payfulfill.testing.contract.hooks import Contract
 from payfulfill.testing.contract.running import in_loop
 from payfulfill.testing.contract.shop import DESIGN, GIFT, LIMIT, Shop
@@ -100,6 +103,38 @@ class InterleavingContract(Contract):
 
             delivery = shop.events.payment_canceled(first)
             return shop, partial(_create, buyer=buyer), partial(_deliver, delivery=delivery), check
+
+        await self.at_every_point(store, prepare)
+
+    @in_loop
+    async def test_a_create_that_meets_a_cancel_of_what_stripe_refused(self, store: Store) -> None:
+        """Whatever the one gives up, the other does not send to Stripe; else it could be paid
+        beside the next one."""
+
+        async def prepare(buyer: Buyer) -> Any:
+            shop = Shop(store)
+            shop.gateway.fail_next(GatewayRefused("not now"), verb="create")
+            with suppress(GatewayRefused):
+                await shop.create(buyer=buyer)
+            (refused,) = await shop.history(buyer)
+            shop.clock.advance(1)
+
+            async def cancel(shop: Shop) -> Payment:
+                return await settle(shop.payments.cancel(refused.id, actor=buyer))
+
+            async def check(created: Any, canceled: Any) -> None:
+                assert isinstance(created, Checkout)
+                assert canceled.status is PaymentStatus.CANCELED
+                last, *_ = await shop.history(buyer)
+                assert await shop.slot(buyer=buyer) == (last.id if is_open(last) else None)
+                payable = [
+                    id
+                    for id, intent in shop.gateway.intents.items()
+                    if intent["status"] == "requires_payment_method"
+                ]
+                assert payable == ([last.intent_id] if is_open(last) else [])
+
+            return shop, partial(_create, buyer=buyer), cancel, check
 
         await self.at_every_point(store, prepare)
 
