@@ -162,12 +162,12 @@ class ShakyStore:
         self.away = False
         self.runs = 0
 
-    def run(self, body: Body[Any], *, read_only: bool = False) -> Any:
+    def run(self, body: Body[Any], *, read_only: bool = False, alone: bool = False) -> Any:
         self.runs += 1
         fate = "away" if self.away else self.plan.pop(0) if self.plan else "well"
         if fate == "away":
             raise StoreUnavailable("the disk is full")
-        answer = self.inner.run(body, read_only=read_only)
+        answer = self.inner.run(body, read_only=read_only, alone=alone)
         if fate == "well":
             return answer
         return self._lost(answer) if self.is_async else _lose()
