@@ -232,7 +232,7 @@ def nothing_granted(patch: pytest.MonkeyPatch) -> None:
 
 
 def unsigned_events_taken(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("payfulfill.webhooks.core.verify", lambda *_: None)
+    patch.setattr("payfulfill.webhooks.core.Verifier.verify", lambda *_: None)
 
 
 def any_click_a_payment(patch: pytest.MonkeyPatch) -> None:
