@@ -158,13 +158,13 @@ def test_its_store_is_chosen_by_a_setting(
     sandbox: Sandbox,
 ) -> None:
     with database_of_its_own(mongo) as name:
-        place = {
+        places: dict[object, str] = {
             AsyncSQLiteStore: str(tmp_path / "elsewhere.db"),
             AsyncPostgresStore: postgres_database,
             AsyncMongoStore: mongo.url.replace("/?", f"/{name}?"),
-        }[kind]
+        }
         for owned in ([], ["ridge"]):  # the second time it is there already
-            environment["SHOP_STORE"] = place
+            environment["SHOP_STORE"] = places[kind]
             with listen([0]) as listener:
                 url = url_of(listener)
                 sandbox.add_endpoint(f"{url}/api/payments/webhook", secret=SECRET)

@@ -23,6 +23,7 @@ from payfulfill.models import (
     StoredEvent,
 )
 from payfulfill.ports import Body, Taken, Target, take_in_turn
+from payfulfill.stores.closing import AsyncClosing, Closing
 
 T = TypeVar("T")
 Key = Any
@@ -230,7 +231,7 @@ async def _run_inside(transaction: _Transaction, body: Body[T]) -> T:
         raise
 
 
-class MemoryStore:
+class MemoryStore(Closing):
     """A store in memory, for sync services. Threads may share it.
 
     `unit_of_work.connection` has `insert(table, key, row)` and `put(table, key, row)`, so that a
@@ -279,7 +280,7 @@ class MemoryStore:
         """There is nothing to do; stores have this method."""
 
 
-class AsyncMemoryStore:
+class AsyncMemoryStore(AsyncClosing):
     """A store in memory, for async services. Tasks of one loop may share it; hooks may wait."""
 
     is_async = True

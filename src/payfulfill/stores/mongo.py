@@ -8,14 +8,12 @@ of a body that swallows an error, is why this isn't left to the driver's `with_t
 
 from __future__ import annotations
 
-import asyncio
 import random
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import pymongo
 from bson.codec_options import CodecOptions
@@ -24,10 +22,12 @@ from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from payfulfill.colour import MaybeAwaitable, drive, settle
+from payfulfill.colour import drive, settle
 from payfulfill.errors import ConfigurationError
 from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
+from payfulfill.stores.closing import AsyncClosing, Closing
+from payfulfill.stores.mongo_callers import Callers, Tasks, Threads
 from payfulfill.stores.mongo_errors import (
     EXISTS,
     NO_SUCH_TRANSACTION,
@@ -77,62 +77,6 @@ class MongoConnection:
     database: Any
 
 
-# --- What differs between the colours --------------------------------------------------------
-
-
-class _Way(Protocol):
-    """How callers wait."""
-
-    def caller(self) -> object:
-        """Who calls: the thread, or the task."""
-        ...
-
-    def sleep(self, seconds: float) -> MaybeAwaitable[None]:
-        """Waits."""
-        ...
-
-    def take_turn(self, seconds: float) -> MaybeAwaitable[bool]:
-        """Waits until it is the caller's turn, so long at most; whether it is."""
-        ...
-
-    def end_turn(self) -> None:
-        """Lets the next one in."""
-        ...
-
-
-class _Threads:
-    def __init__(self) -> None:
-        self._turn = threading.Lock()
-        self.end_turn = self._turn.release
-
-    def caller(self) -> object:
-        return threading.get_ident()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def take_turn(self, seconds: float) -> bool:
-        return self._turn.acquire(timeout=seconds)
-
-
-class _Tasks:
-    def __init__(self) -> None:
-        self._turn = asyncio.Lock()
-        self.end_turn = self._turn.release
-
-    def caller(self) -> object:
-        return asyncio.current_task()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-    async def take_turn(self, seconds: float) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                return await self._turn.acquire()
-        return False
-
-
 # --- Running ---------------------------------------------------------------------------------
 
 
@@ -145,7 +89,7 @@ class _Core:
         database: str,
         prefix: str,
         collections: Mapping[str, str] | None,
-        way: _Way,
+        way: Callers,
     ) -> None:
         self._client = client
         self._way = way
@@ -339,7 +283,7 @@ class _Core:
 # --- The stores ------------------------------------------------------------------------------
 
 
-class MongoStore:
+class MongoStore(Closing):
     """A store in a MongoDB database, for sync services. Threads and processes may share it.
 
     It needs a replica set (of one member, if need be) or a sharded cluster, since others have no
@@ -372,7 +316,7 @@ class MongoStore:
             raise ConfigurationError(
                 "MongoStore needs a MongoClient; with an AsyncMongoClient, use AsyncMongoStore"
             )
-        self._core = _Core(client, database, prefix, collections, _Threads())
+        self._core = _Core(client, database, prefix, collections, Threads())
         self.name: Final = database
 
     def __repr__(self) -> str:
@@ -418,7 +362,7 @@ class MongoStore:
         """There is nothing to do: the client is the host's. Stores have this method."""
 
 
-class AsyncMongoStore:
+class AsyncMongoStore(AsyncClosing):
     """`MongoStore` for async services, on PyMongo's own async client. Hooks may wait."""
 
     is_async = True
@@ -438,7 +382,7 @@ class AsyncMongoStore:
                 "AsyncMongoStore needs PyMongo's AsyncMongoClient; with a MongoClient, use "
                 "MongoStore"
             )
-        self._core = _Core(client, database, prefix, collections, _Tasks())
+        self._core = _Core(client, database, prefix, collections, Tasks())
         self.name: Final = database
 
     def __repr__(self) -> str:

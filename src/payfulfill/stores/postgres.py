@@ -13,8 +13,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -24,6 +23,7 @@ from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
 from payfulfill.stores.causes import cause_among
+from payfulfill.stores.closing import AsyncClosing, Closing
 from payfulfill.stores.postgres_connections import Source, async_source, sync_source
 from payfulfill.stores.postgres_schema import GET_VERSION, VERSION_TABLE, Schema
 from payfulfill.stores.postgres_statements import TIMELINE, Statements
@@ -269,7 +269,7 @@ def _left(deadline: float) -> float:
     return max(deadline - time.monotonic(), 0.001)
 
 
-class PostgresStore:
+class PostgresStore(Closing):
     """A store in PostgreSQL, for sync services. Threads may share it, unless it was made of one
     connection: then they take turns."""
 
@@ -293,17 +293,6 @@ class PostgresStore:
 
     def __repr__(self) -> str:
         return f"PostgresStore(schema={self.schema!r})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def run(
         self,
@@ -348,7 +337,7 @@ class PostgresStore:
         drive(self._core.close())
 
 
-class AsyncPostgresStore:
+class AsyncPostgresStore(AsyncClosing):
     """A store in PostgreSQL, for async services; hooks may wait. Tasks of one loop may share it,
     unless it was made of one connection: then they take turns."""
 
@@ -362,17 +351,6 @@ class AsyncPostgresStore:
 
     def __repr__(self) -> str:
         return f"AsyncPostgresStore(schema={self.schema!r})"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     async def run(
         self,

@@ -9,14 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Literal, Self, TypeVar
+from typing import Final, Literal, TypeVar
 
 from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
 from payfulfill.stores import sqlite_forks
+from payfulfill.stores.closing import Closing
 from payfulfill.stores.file_lock import FileLock
 from payfulfill.stores.sqlite_connections import (
     Connections,
@@ -35,7 +35,7 @@ DEADLINE: Final = 10.0
 """Seconds for which a call waits for other writers, in all."""
 
 
-class SQLiteStore:
+class SQLiteStore(Closing):
     """A store in one SQLite file, for sync services. Threads may share it, and processes the file.
 
     All writes of a process go through one connection, and those that come at once share a
@@ -88,17 +88,6 @@ class SQLiteStore:
 
     def __repr__(self) -> str:
         return f"SQLiteStore({str(self._path)!r})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # --- running -----------------------------------------------------------------------------
 

@@ -9,14 +9,14 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, TypeVar
 
 from payfulfill.colour import settle
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
 from payfulfill.stores import sqlite
+from payfulfill.stores.closing import AsyncClosing
 from payfulfill.stores.sqlite_group import TOO_LONG, Member
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class _Inbox:
             self._members.popleft().settle()
 
 
-class AsyncSQLiteStore:
+class AsyncSQLiteStore(AsyncClosing):
     """A store in one SQLite file, for async services. Bodies, and so hooks, run as a whole in a
     thread of the store's: hooks are plain functions, and the loop is never blocked. What is
     written at once shares a transaction."""
@@ -110,17 +110,6 @@ class AsyncSQLiteStore:
 
     def __repr__(self) -> str:
         return f"Async{self._store!r}"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     async def run(self, body: Body[T], *, read_only: bool = False, alone: bool = False) -> T:
         """See `SQLiteStore.run`. The body runs in a thread of the store's."""
