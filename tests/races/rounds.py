@@ -159,7 +159,8 @@ class Race:
     """A scene at one kind of callers.
 
     Attributes:
-        number: How many rounds there are.
+        number: How many rounds there are,
+        costly: and how many of those that are costly.
         many: How many callers there are at once,
         downloads: and how many that download.
         lenient: Whether there are more of them than the server can serve within the deadline.
@@ -169,6 +170,7 @@ class Race:
     sandbox: Sandbox
     tally: Tally
     number: int
+    costly: int
     many: int
     downloads: int
     lenient: bool
@@ -183,9 +185,10 @@ class Race:
         """and how many events that none of them has seen to."""
         return self.many // 4
 
-    def rounds(self) -> Iterator[Round]:
-        """As many rounds as were asked for."""
-        for number in range(self.number):
+    def rounds(self, *, costly: bool = False) -> Iterator[Round]:
+        """As many rounds as were asked for, or as there is time for; fewer of them where each
+        caller calls Stripe too."""
+        for number in range(self.costly if costly else self.number):
             yield Round(self, Buyer(f"{self.tally.kind}, {self.tally.scene} {number}"))
             self.tally.rounds += 1
         self._check_lost()

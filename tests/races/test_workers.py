@@ -39,7 +39,7 @@ def poisoned(round: Round, number: int) -> list[Delivery]:
 
 
 def test_workers_at_a_backlog_that_is_mended(race: Race) -> None:
-    for round in race.rounds():
+    for round in race.rounds(costly=True):
         events = poisoned(round, race.backlog)
         answers = round.at_once([work_through("hooked")] * race.workers)
         worked = by_event(answers)
@@ -54,7 +54,7 @@ def test_workers_at_a_backlog_that_is_mended(race: Race) -> None:
 
 
 def test_workers_at_a_backlog_that_fails_again(race: Race) -> None:
-    for round in race.rounds():
+    for round in race.rounds(costly=True):
         events = poisoned(round, race.backlog)
         worked = by_event(round.at_once([work_through("poisoned")] * race.workers))
         assert worked.keys() == ids(events)
@@ -67,7 +67,7 @@ def test_workers_at_a_backlog_that_fails_again(race: Race) -> None:
 
 
 def test_workers_at_a_backlog_that_must_be_read_from_stripe(race: Race) -> None:
-    for round in race.rounds():
+    for round in race.rounds(costly=True):
         payment = round.opened()
         race.sandbox.fail_next("payment_intents.retrieve", Fault.CUT_BEFORE, race.backlog)
         events = [
@@ -86,7 +86,7 @@ def test_workers_at_a_backlog_that_must_be_read_from_stripe(race: Race) -> None:
 
 
 def test_poison_that_comes_many_times_at_once(race: Race) -> None:
-    for round in race.rounds():
+    for round in race.rounds(costly=True):
         event = round.told(EARLIER_EVENTS.payment_succeeded, round.paid())
         answers = round.at_once([hear(event, "earlier")] * race.many)
         assert {answer.word for answer in answers} == {"pending"}, answers
