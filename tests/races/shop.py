@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from payfulfill import (
@@ -24,14 +24,13 @@ from payfulfill import (
 )
 from payfulfill.colour import settle
 from payfulfill.models import Purchase
-from payfulfill.ports import UnitOfWork, fast_hook
+from payfulfill.ports import SystemClock, UnitOfWork, fast_hook
 from payfulfill.pricing import FixedPrice
 from payfulfill.stripe import AsyncStripeGateway, StripeGateway
 
 SECRET: Final = "whsec_races"
 ADMIN: Final = Buyer("root", is_admin=True)
 LIMIT: Final = 3
-HOUR: Final = timedelta(hours=1)
 
 DESIGN: Final = ProductRef("design", "d1")
 GIFT: Final = ProductRef("design", "gift")
@@ -59,14 +58,11 @@ class Place:
     tasks: Callable[[], Any]
 
 
-class EarlierClock:
-    """An hour ago; it is never waited by."""
+class LongAgo(SystemClock):
+    """A moment at which time stands still."""
 
     def now(self) -> datetime:
-        return datetime.now(UTC) - HOUR
-
-    def sleep(self, seconds: float) -> None:
-        raise NotImplementedError
+        return datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Shop:
@@ -76,7 +72,7 @@ class Shop:
         webhooks: Handles events.
         hooked: The same, and counts how often the host's hook wrote something for each payment.
         poisoned: The same, with a hook that always fails.
-        earlier: The same as `poisoned`, an hour ago.
+        earlier: The same as `poisoned`, long ago.
     """
 
     def __init__(self, store: Any, api_key: str, url: str) -> None:
@@ -96,7 +92,7 @@ class Shop:
         self.webhooks = handler(**parts)
         self.hooked = handler(**parts, on_purchase=_count)
         self.poisoned = handler(**parts, on_purchase=_fail)
-        self.earlier = handler(**parts, on_purchase=_fail, clock=EarlierClock())
+        self.earlier = handler(**parts, on_purchase=_fail, clock=LongAgo())
 
     async def close(self) -> None:
         """Ends it."""

@@ -71,7 +71,7 @@ def test_events_of_a_payment_that_all_tell_something_else(race: Race) -> None:
 
 
 def test_creates(race: Race) -> None:
-    for round in race.rounds():
+    for round in race.rounds(costly=True):
         answers = round.at_once([create(round.buyer, DESIGN)] * race.many)
         assert words(answers) == {"checkout": race.many}, answers
         assert len(values(answers, "checkout")) == 1
@@ -79,7 +79,7 @@ def test_creates(race: Race) -> None:
 
 
 def test_creates_of_what_may_be_bought_again(race: Race) -> None:
-    for round in race.rounds():
+    for round in race.rounds(costly=True):
         answers = round.at_once([create(round.buyer, PRO)] * race.many)
         assert words(answers) == {"checkout": race.many}, answers
         assert len(values(answers, "checkout")) == 1
@@ -130,7 +130,7 @@ def test_creates_against_the_webhook_of_the_same_pair(race: Race) -> None:
 
 def test_creates_cancels_and_webhooks(race: Race) -> None:
     """The bank says no while the buyer cancels in one tab and clicks in all others."""
-    for round in race.rounds():
+    for round in race.rounds(costly=True):
         payment = round.opened()
         events = [round.told(EVENTS.payment_failed, payment) for _ in range(race.many // 4)]
         calls = [call for event in events for call in (
@@ -152,7 +152,7 @@ def test_creates_cancels_and_webhooks(race: Race) -> None:
 def test_creates_cancels_and_a_payment(race: Race) -> None:
     """The buyer pays in one tab, cancels in another and clicks in all others; then Stripe tells
     what came of it."""
-    for round in race.rounds():
+    for round in race.rounds(costly=True):
         payment = round.opened()
         calls = [create(round.buyer, DESIGN), cancel(round.buyer, payment.id)] * (race.many // 4)
         answers = round.at_once(calls, beside=partial(round.try_to_pay, payment))
