@@ -103,6 +103,8 @@ class Processes:
             theirs.close()
             self._pipes.append(ours)
             self._processes.append(process)
+        for pipe in self._pipes:
+            pipe.recv()  # it has all that it needs
 
     def ask(self, call: Any) -> Any:
         return self._here.ask(call)
@@ -131,6 +133,7 @@ def _serve(
 ) -> None:
     """Calls when the others do, until there is nothing more to call."""
     callers = kind(place, stripe)
+    pipe.send(None)
     while (calls := pipe.recv()) is not None:
         barrier.wait(_PATIENCE)
         pipe.send(callers.at_once(calls))

@@ -98,7 +98,8 @@ def callers(
 def race(request: pytest.FixtureRequest, kind: str, callers: Callers, sandbox: Sandbox) -> Race:
     """The race of a test."""
     asked: int | None = request.config.getoption("race_rounds")
-    tally = Tally(kind, request.function.__name__.removeprefix("test_"))
+    scene = request.node.name.removeprefix("test_").replace(kind, "").replace("[-", "[")
+    tally = Tally(kind, scene.removesuffix("[]"))
     request.config.stash.setdefault(_TALLIES, []).append(tally)
     store = kind.split(maxsplit=1)[0]
     number, costly = _ROUNDS[store]

@@ -36,9 +36,14 @@ DESIGN: Final = ProductRef("design", "d1")
 GIFT: Final = ProductRef("design", "gift")
 PRO: Final = ProductRef("subscription", "pro")
 PRODUCTS: Final = (DESIGN, GIFT, PRO)
+COVERED: Final = [ProductRef("design", f"covered {number}") for number in range(8)]
 _CATALOG: Final = StaticCatalog(
     [
         Product(ref=DESIGN, title="Poster", pricing=FixedPrice(Money(3999, "USD"))),
+        *(
+            Product(ref=ref, title="Print", pricing=FixedPrice(Money(900, "USD")))
+            for ref in COVERED
+        ),
         Product(ref=GIFT, title="Postcard", pricing=FixedPrice(Money(0, "USD"))),
         Product(
             ref=PRO,

@@ -6,10 +6,12 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
+import pytest
 from tests.races.calls import Answer, cancel, create, download, grant, hear
 from tests.races.rounds import EVENTS, Race
-from tests.races.shop import DESIGN, GIFT, LIMIT, PRO
+from tests.races.shop import COVERED, DESIGN, GIFT, LIMIT, PRO
 
+from payfulfill import ProductRef
 from payfulfill.models import PaymentStatus, PurchaseState
 
 
@@ -95,10 +97,13 @@ def test_creates_of_what_is_free(race: Race) -> None:
         assert len(books.payments) == 1
 
 
-def test_downloads_against_a_limit_of_3(race: Race) -> None:
+@pytest.mark.parametrize("products", [[DESIGN], COVERED], ids=["one product", "many products"])
+def test_downloads_against_a_limit_of_3(race: Race, products: list[ProductRef]) -> None:
+    """One product has one lock for all downloads; of many, the counter alone keeps them apart."""
     for round in race.rounds():
         round.ask(grant(round.buyer, PRO))
-        answers = round.at_once([download(round.buyer, DESIGN)] * race.downloads)
+        calls = [download(round.buyer, ref) for ref in products]
+        answers = round.at_once(calls * (race.downloads // len(calls)))
         assert set(words(answers)) <= {"counted", "download_limit_reached"}, answers
         left = [answer.value for answer in answers if answer.word == "counted"]
         assert len(left) == len({*left} & {*range(LIMIT)})
