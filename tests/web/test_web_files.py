@@ -69,7 +69,7 @@ def test_a_type_that_nobody_knows_is_just_bytes(tmp_path: Path, name: str) -> No
 
 
 BAD = ["..", ".", "../design/d1.zip", "../../secret.txt", "design/d1.zip", "/etc/passwd", "a\\b"]
-BAD += ["x" * 300, "*", "?", "[d]1", "d1.*", "D1", "d1 ", "~", "d1\n", "\u202e", "é" * 500]
+BAD += ["x" * 300, "*", "?", "[d]1", "d1.*", "D1", "d1 ", "~", "d1\n", "\u202e", "é" * 250]
 
 
 @pytest.mark.parametrize("bad", BAD)

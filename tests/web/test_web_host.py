@@ -15,7 +15,7 @@ from tests.web.shop import KINDS, PUBLISHABLE_KEY, Web, current_buyer, current_b
 
 from payfulfill import AsyncAccessService, Buyer, ProductRef, StaticCatalog
 from payfulfill.errors import ConfigurationError
-from payfulfill.stores import AsyncMemoryStore, sqlite, sqlite_async
+from payfulfill.stores import AsyncMemoryStore, sqlite
 from payfulfill.web import Redirect, SignedUrls
 from payfulfill.web.endpoints import Endpoints
 from payfulfill.web.fastapi import router
@@ -269,14 +269,14 @@ def test_every_get_answers_head(web: Web) -> None:
 
 def test_a_locked_store(closed: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever it is that holds the lock."""
-    monkeypatch.setattr(sqlite, "DEADLINE", 0.0)
-    monkeypatch.setattr(sqlite_async, "DEADLINE", 0.0)
     closed.open()
     closed.shop.grant()
     other = sqlite3.connect(closed.shop.path, isolation_level=None)
     try:
         other.execute("BEGIN EXCLUSIVE")
-        refused = closed.download()
+        with monkeypatch.context() as patch:
+            patch.setattr(sqlite, "DEADLINE", 0.05)
+            refused = closed.download()
         assert (refused.status, refused.code) == (503, "store_unavailable")
         assert refused.headers["retry-after"] == "2"
     finally:
