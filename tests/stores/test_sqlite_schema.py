@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from payfulfill.errors import ConfigurationError
+from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.ports import Target, UnitOfWork
 from payfulfill.stores import AsyncSQLiteStore, SQLiteStore
 from payfulfill.stores.schema import SCHEMA
@@ -86,6 +87,26 @@ def test_processes_may_migrate_at_once(path: Path, open_store: Open) -> None:
         process.stdin.close()
     assert [process.wait() for process in processes] == [0] * 4
     assert open_store().run(_add)
+
+
+def test_migrate_waits_for_who_writes_to_a_file_without_a_write_ahead_log(
+    path: Path, open_store: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # SQLite answers our change of mode without any wait
+        monkeypatch.setattr(time, "sleep", lambda _: other.rollback())
+        open_store().migrate()
+        assert not other.in_transaction
+
+
+def test_a_file_that_stays_locked_cannot_be_migrated(
+    path: Path, open_store: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("payfulfill.stores.sqlite.DEADLINE", 0.02)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            open_store().migrate()
 
 
 def test_without_migrate_it_says_what_to_do(path: Path, open_store: Open) -> None:

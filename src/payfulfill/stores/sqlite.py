@@ -22,11 +22,12 @@ from payfulfill.stores.sqlite_connections import (
     Connections,
     has_wal_reset_bug,
     require_schema,
+    use_wal,
     version_of,
 )
 from payfulfill.stores.sqlite_group import Line, Member, ThreadMember
 from payfulfill.stores.sqlite_joined import run_inside
-from payfulfill.stores.sqlite_schema import JOURNAL, upgrade
+from payfulfill.stores.sqlite_schema import upgrade
 from payfulfill.stores.sqlite_writer import Writer, told
 
 T = TypeVar("T")
@@ -230,16 +231,16 @@ class SQLiteStore(Closing):
         self._line.take(deadline)
         try:
             with self._alone_of_all_processes(deadline):
-                return self._migrate()
+                return self._migrate(deadline)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"SQLite: {error}") from error
         finally:
             self._line.give()
 
-    def _migrate(self) -> tuple[int, int]:
+    def _migrate(self, deadline: float) -> tuple[int, int]:
         connection = self._connections.raw("rwc")
         try:
-            connection.execute(JOURNAL)
+            use_wal(connection, deadline)
             connection.execute("BEGIN IMMEDIATE")
             version = version_of(connection)
             for statement in upgrade(version):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.stores.rows import Row
 from payfulfill.stores.schema import SCHEMA
 from payfulfill.stores.sql import Dialect, SqlUnitOfWork
+from payfulfill.stores.sqlite_schema import JOURNAL
 
 DIALECT: Final = Dialect(
     for_update="",  # a write transaction locks the whole database
@@ -74,6 +76,24 @@ def require_schema(connection: sqlite3.Connection, path: Path) -> None:
         raise ConfigurationError(_NO_TABLES.format(path))
     if version > len(SCHEMA):
         raise ConfigurationError(f"{path} was made by a newer payfulfill; upgrade this one")
+
+
+def use_wal(connection: sqlite3.Connection, deadline: float) -> None:
+    """Gives the file its write-ahead log, waiting until `deadline` on `time.monotonic`'s clock.
+
+    Two who do so at once are both refused without the wait that SQLite keeps to otherwise, for
+    each holds what the other needs: https://sqlite.org/c3ref/busy_handler.html
+    """
+    while True:
+        try:
+            connection.execute(JOURNAL)
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.001)
+        else:
+            return
 
 
 class _Statements:

@@ -1,0 +1,1 @@
+"""Races. A package, so that fixtures of that scope end with its last test."""
