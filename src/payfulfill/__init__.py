@@ -7,6 +7,7 @@ from payfulfill.models import (
     AccessDecision,
     Buyer,
     Checkout,
+    Dispute,
     Download,
     DownloadGrant,
     LibraryEntry,
@@ -16,6 +17,7 @@ from payfulfill.models import (
     ProductRef,
     Purchase,
     Quote,
+    Refund,
     Tag,
     Terms,
     WebhookOutcome,
@@ -23,6 +25,7 @@ from payfulfill.models import (
 from payfulfill.money import Money
 from payfulfill.payments import AsyncPaymentService, PaymentService
 from payfulfill.ports import fast_hook
+from payfulfill.rules.policy import Policy, proportion
 from payfulfill.webhooks import AsyncWebhookHandler, WebhookHandler
 
 __version__ = "0.1.0"
@@ -35,6 +38,7 @@ __all__ = [
     "AsyncWebhookHandler",
     "Buyer",
     "Checkout",
+    "Dispute",
     "Download",
     "DownloadGrant",
     "LibraryEntry",
@@ -43,10 +47,12 @@ __all__ = [
     "Payment",
     "PaymentService",
     "Period",
+    "Policy",
     "Product",
     "ProductRef",
     "Purchase",
     "Quote",
+    "Refund",
     "StaticCatalog",
     "Tag",
     "Terms",
@@ -54,4 +60,5 @@ __all__ = [
     "WebhookOutcome",
     "__version__",
     "fast_hook",
+    "proportion",
 ]

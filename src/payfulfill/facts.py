@@ -21,8 +21,7 @@ Join = Callable[[Any, Any], Any]
 OPEN: Final = "open"
 CANCELED: Final = "canceled"
 SUCCEEDED: Final = "succeeded"
-
-_INTENT: Final = "intent:"
+CLOSED: Final = "closed"
 
 
 def rank(*steps: str) -> Join:
@@ -38,7 +37,10 @@ def rank(*steps: str) -> Join:
 def once(a: list[Any], b: list[Any]) -> list[Any]:
     """What is set once and never changes. All values seen are kept: two of them are a conflict,
     which `payfulfill.rules` reports."""
-    return a if a == b else sorted({*a, *b})
+    if a == b:
+        return a
+    both = {_canonical(value): value for value in (*a, *b)}
+    return [both[key] for key in sorted(both)]
 
 
 def union(a: Mapping[str, Any], b: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -76,11 +78,52 @@ TABLE: Final[Mapping[str, Mapping[str, Join]]] = {
         "account": once,
         "livemode": once,
     },
+    # https://docs.stripe.com/api/refunds/object
+    "refund": {
+        # One that succeeded can fail weeks later; one that waits for the buyer can be canceled.
+        "status": rank("pending", "requires_action", "succeeded", "failed", "canceled"),
+        "intent": once,
+        "amount": once,
+        "created": min,
+        "failure": once,  # why it failed, in Stripe's word
+        "request": once,  # by which request of ours, below
+    },
+    # A refund that we asked Stripe for, or are about to; keyed by an id of ours.
+    "request": {
+        "parameters": once,  # as they are sent, however often
+        "by": once,
+        "why": once,
+        "at": min,
+        "attempt": max,  # part of the idempotency key
+        "refused_at": min,  # for good: nothing was refunded
+    },
+    # https://docs.stripe.com/api/disputes/object
+    "dispute": {
+        "intent": once,
+        "created": min,
+        "funds": union,  # what it moved, by balance transaction; negative: withdrawn
+        "standing": register,  # status, amount, whether the charge can be refunded
+    },
+    # https://docs.stripe.com/api/radar/early_fraud_warnings/object
+    "warning": {
+        "intent": once,
+        "created": min,
+        "kind": once,
+    },
+    # A review of Stripe Radar's: https://docs.stripe.com/api/radar/reviews/object
+    "radar": {
+        "intent": once,
+        "created": min,
+        "status": rank(OPEN, CLOSED),
+        "opened": once,  # why, and
+        "closed": once,
+    },
     # What the shop itself did with the order, keyed by the payment's id.
     "order": {
         "settled_at": min,  # free or granted: it counts as paid without Stripe
         "withdrawn_at": min,  # the product was taken off sale while the payment was open
         "abandoned_at": min,  # given up before Stripe knew of it
+        "trusted_at": max,  # a person looked, and suspicions up to then are laid to rest
     },
 }
 
@@ -105,18 +148,29 @@ def _join_fields(key: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Mappin
     return a if joined == a else joined
 
 
+def known(facts: Facts, kind: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Each object of a kind in `facts`: its id and what is known of it, in order of id."""
+    prefix = f"{kind}:"
+    return [
+        (key.removeprefix(prefix), facts[key]) for key in sorted(facts) if key.startswith(prefix)
+    ]
+
+
 def intents(facts: Facts) -> list[tuple[str, Mapping[str, Any]]]:
     """Each payment intent in `facts`: its id and what is known of it, in order of id."""
-    return [
-        (key.removeprefix(_INTENT), facts[key]) for key in sorted(facts) if key.startswith(_INTENT)
-    ]
+    return known(facts, "intent")
+
+
+def fact_key(kind: str, id: str) -> str:
+    """Under which key facts about an object are kept."""
+    return f"{kind}:{id}"
 
 
 def intent_key(intent_id: str) -> str:
     """Under which key facts about a payment intent are kept."""
-    return f"{_INTENT}{intent_id}"
+    return fact_key("intent", intent_id)
 
 
 def order_key(payment_id: str) -> str:
     """Under which key facts about our own order are kept."""
-    return f"order:{payment_id}"
+    return fact_key("order", payment_id)

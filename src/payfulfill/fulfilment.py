@@ -22,8 +22,8 @@ from payfulfill.models import (
     PurchaseState,
     Review,
 )
-from payfulfill.ports import IntentAnswer, PurchaseHook, Target, UnitOfWork
-from payfulfill.rules import FINDINGS, Finding, assess, rank
+from payfulfill.ports import Observed, PurchaseHook, Target, UnitOfWork
+from payfulfill.rules import FINDINGS, Finding, Policy, Standing, assess, concerns, rank
 
 log = logging.getLogger("payfulfill.fulfilment")
 
@@ -61,10 +61,12 @@ class Fulfilment:
     Attributes:
         now: The time.
         hook: The host's, called for each new purchase.
+        policy: What money that goes back does to access.
     """
 
     now: datetime
     hook: PurchaseHook | None
+    policy: Policy
 
     async def observe(self, uow: UnitOfWork, target: Target, news: Facts) -> Recorded | None:
         """Locks a payment and joins `news` to it; None if the payment is not there."""
@@ -92,11 +94,12 @@ class Fulfilment:
         facts = join(payment.facts, news)
         if facts is payment.facts:
             return Recorded(payment)
-        standing = assess(payment, facts)
-        purchase_id, reviews = payment.purchase_id, self._reviews(payment, standing.findings)
+        standing = assess(payment, facts, self.policy)
+        purchase_id = payment.purchase_id
+        opened = await self._report(uow, payment, facts, standing.findings)
         if standing.paid_at is not None or purchase_id is not None:
-            purchase_id, duplicates = await self._fulfil(uow, payment, standing.paid_at, siblings)
-            reviews += duplicates
+            purchase_id, duplicates = await self._fulfil(uow, payment, standing, siblings)
+            opened += duplicates
         updated = replace(
             payment,
             facts=facts,
@@ -111,7 +114,6 @@ class Fulfilment:
         if standing.closed and slot == payment.id:
             await uow.slots.put(payment.buyer_id, payment.product, None)
         await self._remember(uow, payment, news)
-        opened = [review for review in reviews if await uow.reviews.add(review)]
         return Recorded(updated, tuple(opened))
 
     async def _remember(self, uow: UnitOfWork, payment: Payment, news: Facts) -> None:
@@ -125,18 +127,14 @@ class Fulfilment:
         self,
         uow: UnitOfWork,
         payment: Payment,
-        paid_at: datetime | None,
+        standing: Standing,
         siblings: Sequence[Purchase] | None,
     ) -> tuple[str | None, list[Review]]:
-        """Gives the payment its purchase, and the purchase its place beside its siblings.
-
-        Without `paid_at` it is no longer certain that it was paid as quoted, since Stripe told
-        something else later: the purchase that it has is suspended until a person has looked.
-        """
+        """Gives the payment its purchase, and the purchase its place beside its siblings."""
         if siblings is None:
             siblings = await uow.purchases.of_product(payment.buyer_id, payment.product)
         mine = next((one for one in siblings if one.source == payment.id), None)
-        current = self._current(payment, mine, paid_at)
+        current = self._current(payment, mine, standing)
         if current is None or current == mine:
             return payment.purchase_id, []
         ranked = rank([*(one for one in siblings if one is not mine), current])
@@ -145,21 +143,25 @@ class Fulfilment:
                 await self._add(uow, purchase)
             elif purchase not in siblings:
                 await uow.purchases.save(purchase)
-        return current.id, [
-            self._review("duplicate_purchase", purchase.id, purchase.buyer_id, purchase.payment_id)
-            for purchase in ranked
-            if purchase.state is PurchaseState.DUPLICATE
-        ]
+        return current.id, await self._report_duplicates(uow, siblings, ranked)
 
     def _current(
-        self, payment: Payment, mine: Purchase | None, paid_at: datetime | None
+        self, payment: Payment, mine: Purchase | None, standing: Standing
     ) -> Purchase | None:
-        """The payment's purchase as it is to be, its siblings apart."""
-        if mine is None:
-            return self._purchase(payment, paid_at) if paid_at is not None else None
+        """The payment's purchase as it is to be, its siblings apart.
+
+        Without `paid_at` it is no longer certain that it was paid as quoted, since Stripe told
+        something else later: the purchase that it has is worth less until a person has looked.
+        """
+        paid_at = standing.paid_at or (mine.paid_at if mine else None)
         if paid_at is None:
-            return replace(mine, standing=PurchaseState.SUSPENDED)
-        return replace(mine, paid_at=paid_at, standing=PurchaseState.ACTIVE)
+            return None
+        return replace(
+            mine or self._purchase(payment, paid_at),
+            paid_at=paid_at,
+            standing=standing.worth,
+            revoked_at=standing.revoked_at,
+        )
 
     async def _add(self, uow: UnitOfWork, purchase: Purchase) -> None:
         if not await uow.purchases.add(purchase):
@@ -187,11 +189,47 @@ class Fulfilment:
             created_at=self.now,
         )
 
-    def _reviews(self, payment: Payment, findings: Iterable[Finding]) -> list[Review]:
-        return [
-            self._review(finding.code, payment.id, payment.buyer_id, payment.id, finding.detail)
+    # --- reviews -------------------------------------------------------------------------------
+
+    async def _report(
+        self, uow: UnitOfWork, payment: Payment, facts: Facts, findings: Iterable[Finding]
+    ) -> list[Review]:
+        """Opens what a person must look at, and closes what has passed by itself."""
+        opened = [
+            review
             for finding in findings
+            if await uow.reviews.add(review := self._found(payment, finding))
         ]
+        before = [self._found(payment, one).id for one in concerns(payment, payment.facts)]
+        now = {
+            (one := self._found(payment, finding)).id: one for finding in concerns(payment, facts)
+        }
+        for id, review in now.items():
+            if id not in before and await uow.reviews.put(review):
+                opened.append(review)
+        for id in before:
+            if id not in now:
+                await uow.reviews.close(id, self.now)
+        return opened
+
+    async def _report_duplicates(
+        self, uow: UnitOfWork, before: Sequence[Purchase], now: Sequence[Purchase]
+    ) -> list[Review]:
+        """The same for what a buyer paid for twice: one refund, and it is so no more."""
+        known = {one.id for one in before if one.state is PurchaseState.DUPLICATE}
+        opened = []
+        for one in now:
+            review = self._review("duplicate_purchase", one.id, one.buyer_id, one.payment_id)
+            if one.state is not PurchaseState.DUPLICATE:
+                if one.id in known:
+                    await uow.reviews.close(review.id, self.now)
+            elif one.id not in known and await uow.reviews.put(review):
+                opened.append(review)
+        return opened
+
+    def _found(self, payment: Payment, finding: Finding) -> Review:
+        subject = finding.subject or payment.id
+        return self._review(finding.code, subject, payment.buyer_id, payment.id, finding.detail)
 
     def _review(
         self, code: str, subject: str, buyer_id: str, payment_id: str, detail: str | None = None
@@ -207,12 +245,15 @@ class Fulfilment:
         )
 
 
-def with_step(answer: IntentAnswer, number: int) -> Facts:
-    """What an answer of Stripe's tells, its display status included.
+def numbered(observed: Observed, number: int) -> Facts:
+    """What an answer of Stripe's tells, with what can go back and forth.
 
     Args:
-        answer: The answer.
+        observed: The answer.
         number: The number that was taken before Stripe was asked.
     """
-    key = intent_key(answer.id)
-    return {key: {**answer.facts[key], "step": [number, answer.step]}}
+    facts = dict(observed.facts)
+    for key, fields in observed.registers.items():
+        held = {name: [number, value] for name, value in fields.items()}
+        facts[key] = {**facts.get(key, {}), **held}
+    return facts

@@ -60,4 +60,4 @@ class _NoGateway:
     async def create(self, *_: object) -> NoReturn:
         raise CannotJoin
 
-    retrieve = cancel = list = create
+    retrieve = cancel = list = refund = read = create

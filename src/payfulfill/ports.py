@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from payfulfill.colour import MaybeAwaitable
 from payfulfill.errors import StoreUnavailable
+from payfulfill.facts import intent_key
 from payfulfill.models import (
     Download,
     Facts,
@@ -23,6 +24,7 @@ from payfulfill.models import (
     Purchase,
     Review,
     StoredEvent,
+    Subject,
 )
 
 T = TypeVar("T")
@@ -146,6 +148,14 @@ class ReviewRepository(Protocol):
 
     async def add(self, review: Review) -> bool:
         """Opens it; False if it was opened before."""
+        ...
+
+    async def put(self, review: Review) -> bool:
+        """Opens it, also if it was closed before; False if it is open already."""
+        ...
+
+    async def close(self, review_id: str, at: datetime) -> None:
+        """Closes it, if it is there and open."""
         ...
 
     async def open(self, limit: int) -> list[Review]:
@@ -321,6 +331,24 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What Stripe answered just now about its objects.
+
+    Attributes:
+        intent_id: The payment intent that they belong to, if any.
+        payment_id: The payment of ours that their metadata names.
+        facts: What they tell for certain.
+        registers: What they tell that can go back and forth, by the same keys; it counts once it
+            is numbered.
+    """
+
+    intent_id: str | None
+    payment_id: str | None = None
+    facts: Facts = field(default_factory=dict)
+    registers: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IntentAnswer:
     """A payment intent as the gateway answered it just now.
 
@@ -338,9 +366,19 @@ class IntentAnswer:
     step: str
     client_secret: str | None = field(repr=False)
 
+    @property
+    def observed(self) -> Observed:
+        """The same, as what may be kept of it."""
+        return Observed(
+            intent_id=self.id,
+            payment_id=self.payment_id,
+            facts=self.facts,
+            registers={intent_key(self.id): {"step": self.step}},
+        )
+
 
 class Gateway(Protocol):
-    """Stripe, for payment intents.
+    """Stripe, as far as payments need it.
 
     Every method raises `GatewayUnavailable` (make the same call again, with the same key),
     `GatewayFailed` (whether it acted is unknown, and that key will never tell) or
@@ -371,6 +409,14 @@ class Gateway(Protocol):
 
     async def list(self, since: datetime, until: datetime) -> Sequence[IntentAnswer]:
         """All payment intents created between these two times."""
+        ...
+
+    async def refund(self, parameters: Mapping[str, Any], idempotency_key: str) -> Observed:
+        """Refunds a payment intent, or a part of it."""
+        ...
+
+    async def read(self, subject: Subject) -> Observed:
+        """Reads an object, or all of a kind that belong to a payment intent."""
         ...
 
 

@@ -4,7 +4,15 @@ Times are aware datetimes in UTC. Money is integer minor units (`payfulfill.mone
 """
 
 from payfulfill.models.checks import MAX_ID_LENGTH, require_id, require_limit, storable
-from payfulfill.models.event import EventStatus, OutcomeKind, Review, StoredEvent, WebhookOutcome
+from payfulfill.models.event import (
+    EventStatus,
+    Kind,
+    OutcomeKind,
+    Review,
+    StoredEvent,
+    Subject,
+    WebhookOutcome,
+)
 from payfulfill.models.payment import (
     Attempt,
     AttemptState,
@@ -35,6 +43,7 @@ from payfulfill.models.purchase import (
     PurchaseKind,
     PurchaseState,
 )
+from payfulfill.models.reversal import Dispute, Refund, RefundStatus, Returned
 
 __all__ = [
     "MAX_ID_LENGTH",
@@ -44,10 +53,12 @@ __all__ = [
     "Buyer",
     "Checkout",
     "Cover",
+    "Dispute",
     "Download",
     "DownloadGrant",
     "EventStatus",
     "Facts",
+    "Kind",
     "LibraryEntry",
     "Origin",
     "OutcomeKind",
@@ -61,8 +72,12 @@ __all__ = [
     "PurchaseKind",
     "PurchaseState",
     "Quote",
+    "Refund",
+    "RefundStatus",
+    "Returned",
     "Review",
     "StoredEvent",
+    "Subject",
     "Tag",
     "Terms",
     "WebhookOutcome",

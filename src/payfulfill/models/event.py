@@ -5,6 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
+
+Kind = Literal["intent", "charge", "refund", "refunds", "dispute", "disputes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something that can be read from Stripe.
+
+    Attributes:
+        kind: What; `refunds` and `disputes` are all those of a payment intent.
+        id: Stripe's id.
+    """
+
+    kind: Kind
+    id: str
 
 
 class EventStatus(StrEnum):

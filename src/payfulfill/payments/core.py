@@ -34,7 +34,7 @@ from payfulfill.errors import (
     UnknownProduct,
 )
 from payfulfill.facts import OPEN, intents, order_key
-from payfulfill.fulfilment import Fulfilment, Recorded, with_step
+from payfulfill.fulfilment import Fulfilment, Recorded, numbered
 from payfulfill.ids import new_id
 from payfulfill.joined import gateway_beside, is_joined
 from payfulfill.models import (
@@ -75,7 +75,7 @@ from payfulfill.ports import (
     UnitOfWork,
     is_slow,
 )
-from payfulfill.rules import is_open, spans
+from payfulfill.rules import Policy, is_open, spans
 
 T = TypeVar("T")
 
@@ -103,12 +103,14 @@ class PaymentCore:
         catalog: Catalog,
         clock: Clock,
         hook: PurchaseHook | None,
+        policy: Policy,
     ) -> None:
         self._store = store
         self._gateway = gateway_beside(store, gateway)
         self._catalog = catalog
         self._clock = clock
         self._hook = hook
+        self._policy = policy
 
     # --- create: look, decide, act, look again ------------------------------------------------
 
@@ -399,7 +401,7 @@ class PaymentCore:
 
     async def _join(self, payment: Payment, answer: IntentAnswer) -> Payment:
         """Records an answer of Stripe's about a payment."""
-        return await self._observe(payment, with_step(answer, payment.reads))
+        return await self._observe(payment, numbered(answer.observed, payment.reads))
 
     async def _note(self, payment: Payment, what: str) -> Payment:
         """Records something that the shop itself did with a payment."""
@@ -601,7 +603,7 @@ class PaymentCore:
             raise CannotJoin
 
     def _fulfilment(self) -> Fulfilment:
-        return Fulfilment(self._clock.now(), self._hook)
+        return Fulfilment(self._clock.now(), self._hook, self._policy)
 
     async def _run(
         self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False

@@ -14,6 +14,7 @@ from payfulfill.ports import (
     Store,
     SystemClock,
 )
+from payfulfill.rules.policy import DEFAULT, Policy
 
 
 class PaymentService:
@@ -32,6 +33,7 @@ class PaymentService:
         catalog: Catalog,
         clock: Clock | None = None,
         on_purchase: PurchaseHook | None = None,
+        policy: Policy = DEFAULT,
     ) -> None:
         """Puts the service together.
 
@@ -42,13 +44,14 @@ class PaymentService:
             clock: The time; the machine's by default.
             on_purchase: Called in the transaction that writes a new purchase. Give the same one
                 to `WebhookHandler`: either may be the first to learn of a payment.
+            policy: What refunds and disputes do to access. Give the same one to `WebhookHandler`.
 
         Raises:
             ConfigurationError: one of them is async.
         """
         clock = clock or SystemClock()
         require_sync(type(self).__name__, store, gateway, catalog.get, clock.sleep, on_purchase)
-        self._core = PaymentCore(store, gateway, catalog, clock, on_purchase)
+        self._core = PaymentCore(store, gateway, catalog, clock, on_purchase, policy)
 
     def create(
         self,
@@ -145,6 +148,7 @@ class AsyncPaymentService:
         catalog: Catalog,
         clock: Clock | None = None,
         on_purchase: PurchaseHook | None = None,
+        policy: Policy = DEFAULT,
     ) -> None:
         """See `PaymentService`.
 
@@ -152,7 +156,9 @@ class AsyncPaymentService:
             ConfigurationError: the store or the gateway is a sync one.
         """
         require_async(type(self).__name__, store, gateway, on_purchase)
-        self._core = PaymentCore(store, gateway, catalog, clock or AsyncSystemClock(), on_purchase)
+        self._core = PaymentCore(
+            store, gateway, catalog, clock or AsyncSystemClock(), on_purchase, policy
+        )
 
     async def create(
         self,

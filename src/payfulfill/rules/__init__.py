@@ -1,26 +1,35 @@
 """What follows from the facts. Pure functions of (facts, terms, now); nothing else decides.
 
 - `payment`: where a payment stands, and whether it earns a purchase.
+- `reversals`: what refunds, disputes and suspicions make of it, by the shop's `policy`.
 - `purchase`: what each purchase is worth beside its siblings, and how long it lasts.
 - `access`: whether a buyer may have a product now, and why.
 """
 
 from payfulfill.rules.access import REASONS, Right, decide, entry, rights
-from payfulfill.rules.payment import FINDINGS, Finding, Standing, assess, is_open
+from payfulfill.rules.payment import FINDINGS, Finding, Standing, assess, concerns, is_open
+from payfulfill.rules.policy import Policy, by_the_money, proportion
 from payfulfill.rules.purchase import Span, rank, spans
+from payfulfill.rules.reversals import disputes, refunds
 
 __all__ = [
     "FINDINGS",
     "REASONS",
     "Finding",
+    "Policy",
     "Right",
     "Span",
     "Standing",
     "assess",
+    "by_the_money",
+    "concerns",
     "decide",
+    "disputes",
     "entry",
     "is_open",
+    "proportion",
     "rank",
+    "refunds",
     "rights",
     "spans",
 ]

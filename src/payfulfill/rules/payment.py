@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intents, order_key
-from payfulfill.models import Facts, Payment, PaymentStatus, utc
+from payfulfill.models import Facts, Payment, PaymentStatus, PurchaseState, RefundStatus, utc
+from payfulfill.rules.policy import DEFAULT, Policy
+from payfulfill.rules.reversals import (
+    UNDECIDED,
+    UNTOUCHED,
+    Reversal,
+    disputes,
+    is_touched,
+    refunds,
+    reversal,
+    suspicions,
+)
 
 FINDINGS: Final[Mapping[str, str]] = {
     "amount_mismatch": "The amount at Stripe is not the amount that was quoted.",
@@ -19,6 +30,10 @@ FINDINGS: Final[Mapping[str, str]] = {
     "paid_twice": "Two payment intents of one payment succeeded; one is to be refunded.",
     "paid_after_withdrawal": "The product was taken off sale, and was paid for all the same.",
     "duplicate_purchase": "The buyer had paid for this before; one payment is to be refunded.",
+    "disputed": "The buyer's bank questions the payment; Stripe waits for an answer.",
+    "refund_failed": "A refund did not reach the buyer; the money is to be returned another way.",
+    "warning": "A card network warns of fraud: the payment may be disputed unless it is refunded.",
+    "radar": "Stripe Radar wants a person to look at the payment.",
     "payment_missing": "Stripe names a payment of ours that the store does not have.",
     "event_dead": "An event could not be handled and was given up.",
 }
@@ -27,10 +42,17 @@ FINDINGS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about a payment that a person must look at."""
+    """Something about a payment that a person must look at.
+
+    Attributes:
+        code: What; see `FINDINGS`.
+        detail: What was found, in words for an operator.
+        subject: Stripe's id of what it is about, if it is not the payment as a whole.
+    """
 
     code: str
     detail: str
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +66,8 @@ class Standing:
         intent_status: Stripe's word for it while it is open.
         last_error: Why the last card was refused.
         findings: What a person must look at.
+        worth: What the money that came and went leaves of the access.
+        revoked_at: When what ended the access was created.
     """
 
     status: PaymentStatus
@@ -52,6 +76,8 @@ class Standing:
     intent_status: str | None
     last_error: str | None
     findings: tuple[Finding, ...]
+    worth: PurchaseState = PurchaseState.ACTIVE
+    revoked_at: datetime | None = None
 
 
 Intent = Mapping[str, Any]
@@ -69,7 +95,10 @@ _MISMATCHES: Final[tuple[tuple[str, Callable[[Payment, Intent], bool]], ...]] = 
 
 
 _STATUS: Final = (
+    (PaymentStatus.REFUNDED, "returned"),
     (PaymentStatus.REVIEW, "wrong"),
+    (PaymentStatus.DISPUTED, "disputed"),
+    (PaymentStatus.PARTIALLY_REFUNDED, "less"),
     (PaymentStatus.SUCCEEDED, "paid"),
     (PaymentStatus.CANCELED, "ended"),
     (PaymentStatus.PENDING, "open"),
@@ -78,15 +107,39 @@ _STATUS: Final = (
 """The first row that holds is the payment's status."""
 
 
-def assess(payment: Payment, facts: Facts | None = None) -> Standing:
-    """What the facts make of `payment`: its own, or `facts` in their place."""
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    """An intent that succeeded."""
+
+    id: str
+    intent: Intent
+    as_quoted: bool
+    reversal: Reversal
+
+    @property
+    def is_returned(self) -> bool:
+        """Whether nothing is left of what was paid by it."""
+        received: int = self.intent["amount_received"]
+        return 0 < received <= self.reversal.refunded
+
+
+def assess(payment: Payment, facts: Facts | None = None, policy: Policy = DEFAULT) -> Standing:
+    """What the facts make of `payment`: its own, or `facts` in their place.
+
+    Args:
+        payment: The payment.
+        facts: What is known of it.
+        policy: What the shop makes of money that went back. Whether the payment can still be paid
+            does not depend on it.
+    """
     facts = payment.facts if facts is None else facts
+    touched = is_touched(facts)
     every = intents(facts)
     order = facts.get(order_key(payment.id), {})
     still_open: list[Intent] = []
-    succeeded: list[str] = []
-    as_quoted: list[Intent] = []  # of those that succeeded
+    paid: list[_Paid] = []
     wrong: list[Finding] = []
+    amiss = False  # with money that is still here, or may still come
     for id, intent in every:
         if intent["status"] == CANCELED:
             continue
@@ -95,15 +148,23 @@ def assess(payment: Payment, facts: Facts | None = None) -> Standing:
             wrong += _findings(codes, id, intent)
         if intent["status"] == OPEN:
             still_open.append(intent)
+            amiss = amiss or bool(codes)
         else:
-            succeeded.append(id)
-            if not codes:
-                as_quoted.append(intent)
-    if len(succeeded) > 1:
-        wrong += [Finding("paid_twice", f"{FINDINGS['paid_twice']} ({', '.join(succeeded)})")]
-    paid_at = _paid_at(payment, as_quoted, order)
+            back = UNTOUCHED
+            if touched:
+                back = reversal(payment, facts, id, intent["amount_received"], policy)
+            paid.append(_Paid(id, intent, not codes, back))
+    kept = [one for one in paid if not one.is_returned]
+    if len(paid) > 1:
+        ids = ", ".join(one.id for one in paid)
+        wrong += [Finding("paid_twice", f"{FINDINGS['paid_twice']} ({ids})")]
+    earning = [one for one in paid if one.as_quoted]
+    paid_at = _paid_at(payment, [one.intent for one in earning], order)
     holds = {
-        "wrong": bool(wrong),
+        "returned": bool(paid) and not kept,
+        "wrong": amiss or len(kept) > 1 or any(not one.as_quoted for one in kept),
+        "disputed": any(one.reversal.disputed for one in kept),
+        "less": any(one.reversal.refunded for one in kept),
         "paid": paid_at is not None,
         "ended": "abandoned_at" in order or (bool(every) and not still_open),
         "open": bool(still_open),
@@ -111,14 +172,52 @@ def assess(payment: Payment, facts: Facts | None = None) -> Standing:
     }
     if paid_at is not None and "withdrawn_at" in order:
         wrong += [Finding("paid_after_withdrawal", FINDINGS["paid_after_withdrawal"])]
+    worth, revoked_at = _worth([one.reversal for one in earning or paid], order)
+    if worth is not PurchaseState.REVOKED and not earning and "settled_at" not in order:
+        worth = PurchaseState.SUSPENDED  # what was paid is not what was quoted
     return Standing(
         status=next(status for status, case in _STATUS if holds[case]),
         paid_at=paid_at,
-        closed=bool(succeeded) or holds["paid"] or holds["ended"],
+        closed=bool(paid) or holds["paid"] or holds["ended"],
         intent_status=_step(still_open) if still_open and paid_at is None else None,
         last_error=_last_error(every) if paid_at is None else None,
         findings=tuple(wrong),
+        worth=worth,
+        revoked_at=revoked_at,
     )
+
+
+def _worth(
+    reversals: list[Reversal], order: Mapping[str, Any]
+) -> tuple[PurchaseState, datetime | None]:
+    """What is left of the access that was paid for: the best that any of the intents leaves."""
+    states = {one.state for one in reversals}
+    if "settled_at" in order or PurchaseState.ACTIVE in states or not states:
+        return PurchaseState.ACTIVE, None
+    if PurchaseState.SUSPENDED in states:
+        return PurchaseState.SUSPENDED, None
+    return PurchaseState.REVOKED, max(one.revoked_at for one in reversals if one.revoked_at)
+
+
+def concerns(payment: Payment, facts: Facts) -> list[Finding]:
+    """What of `facts` a person must look at while it is so; it may pass by itself."""
+    return list(_concerns(payment, facts)) if is_touched(facts) else []
+
+
+def _concerns(payment: Payment, facts: Facts) -> Iterator[Finding]:
+    for dispute in disputes(payment, facts):
+        if dispute.status in UNDECIDED:
+            yield _concern("disputed", dispute.id, str(dispute.status))
+    for refund in refunds(payment, facts):
+        if refund.status is RefundStatus.FAILED:
+            yield _concern("refund_failed", refund.stripe_id or refund.id, refund.failure or "")
+    for suspicion in suspicions(payment, facts):
+        yield _concern(suspicion.kind, suspicion.id, suspicion.words)
+
+
+def _concern(code: str, subject: str, words: str) -> Finding:
+    told = f"{subject}: {words}" if words else subject
+    return Finding(code, f"{FINDINGS[code]} ({told})", subject)
 
 
 def is_open(payment: Payment) -> bool:

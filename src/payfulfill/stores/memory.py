@@ -7,6 +7,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -179,6 +180,18 @@ class _Events(_Repository):
 class _Reviews(_Repository):
     async def add(self, review: Review) -> bool:
         return self._tx.insert("reviews", review.id, review)
+
+    async def put(self, review: Review) -> bool:
+        held = self._tx.tables["reviews"].get(review.id)
+        if held is not None and held.closed_at is None:
+            return False
+        self._tx.put("reviews", review.id, review)
+        return True
+
+    async def close(self, review_id: str, at: datetime) -> None:
+        held = self._tx.tables["reviews"].get(review_id)
+        if held is not None and held.closed_at is None:
+            self._tx.put("reviews", review_id, replace(held, closed_at=at))
 
     async def open(self, limit: int) -> list[Review]:
         rows = (one for one in self._tx.tables["reviews"].values() if one.closed_at is None)

@@ -100,6 +100,15 @@ DUE: Final = (
 )
 
 ADD_REVIEW: Final = _insert("payfulfill_reviews", REVIEW)
+PUT_REVIEW: Final = (
+    ADD_REVIEW.removesuffix("DO NOTHING")
+    + """(id) DO UPDATE
+    SET detail = excluded.detail, opened_at = excluded.opened_at, closed_at = NULL
+    WHERE payfulfill_reviews.closed_at IS NOT NULL"""
+)
+CLOSE_REVIEW: Final = (
+    "UPDATE payfulfill_reviews SET closed_at = ? WHERE id = ? AND closed_at IS NULL"
+)
 OPEN_REVIEWS: Final = (
     _select("payfulfill_reviews", REVIEW, "closed_at IS NULL") + " ORDER BY opened_at, id LIMIT ?"
 )

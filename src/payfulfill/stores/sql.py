@@ -209,17 +209,13 @@ class _Reviews(_Repository):
     __slots__ = ()
 
     async def add(self, review: Review) -> bool:
-        row = (
-            review.id,
-            review.code,
-            review.subject,
-            review.detail,
-            review.buyer_id,
-            review.payment_id,
-            rows.stamp(review.opened_at),
-            rows.stamp_or_none(review.closed_at),
-        )
-        return await self._statements.execute(queries.ADD_REVIEW, row) == 1
+        return await self._statements.execute(queries.ADD_REVIEW, _review_row(review)) == 1
+
+    async def put(self, review: Review) -> bool:
+        return await self._statements.execute(queries.PUT_REVIEW, _review_row(review)) == 1
+
+    async def close(self, review_id: str, at: datetime) -> None:
+        await self._statements.send(queries.CLOSE_REVIEW, (rows.stamp(at), review_id))
 
     async def open(self, limit: int) -> list[Review]:
         found = await self._statements.fetch(queries.OPEN_REVIEWS, (limit,))
@@ -236,6 +232,19 @@ class _Reviews(_Repository):
             )
             for row in found
         ]
+
+
+def _review_row(review: Review) -> rows.Row:
+    return (
+        review.id,
+        review.code,
+        review.subject,
+        review.detail,
+        review.buyer_id,
+        review.payment_id,
+        rows.stamp(review.opened_at),
+        rows.stamp_or_none(review.closed_at),
+    )
 
 
 class _Slots(_Repository):

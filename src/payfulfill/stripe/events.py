@@ -11,17 +11,31 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn, TypeGuard
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NoReturn
 
-from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intent_key
-from payfulfill.models import MAX_ID_LENGTH, Facts
+from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intent_key, join
+from payfulfill.models import Facts, Kind, Subject
+from payfulfill.stripe.reversals import (
+    dispute_facts,
+    intent_of,
+    refund_facts,
+    review_facts,
+    warning_facts,
+)
+from payfulfill.stripe.shapes import (
+    UnknownShape,
+    amount,
+    flag,
+    is_text,
+    is_time,
+    text,
+    time,
+)
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes. Stripe's own events stay far below."""
 MAX_DEPTH: Final = 64
-_LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that datetime holds
-_MAX_AMOUNT: Final = 2**53
 
 PAYMENT_KEY: Final = "payfulfill_payment"
 """The key of Stripe's metadata under which an object names our payment."""
@@ -55,13 +69,14 @@ class Reading:
     """What an event tells.
 
     Attributes:
-        intent_id: The payment intent that it is about.
+        intent_id: The payment intent that it is about; `""` if it does not say.
         payment_id: The payment of ours that its metadata names.
         facts: What it tells for certain, whenever it arrives.
         step: Stripe's word for the open intent, when the event changes it: for display, and to
             be read afresh, since it can go back and forth.
         carries_intent: It holds the intent itself; without our metadata that is another's.
-        must_read: Its shape is not known; the intent is to be read from Stripe.
+        read: What must be read from Stripe before the event is done.
+        whose: What tells to which intent it belongs, where it does not say so itself.
         ignored: Why it is none of our business, if so.
         unusable: Why nothing can be done with it, if so.
     """
@@ -71,7 +86,8 @@ class Reading:
     facts: Facts = field(default_factory=dict)
     step: str | None = None
     carries_intent: bool = False
-    must_read: bool = False
+    read: Subject | None = None
+    whose: Subject | None = None
     ignored: str | None = None
     unusable: str | None = None
 
@@ -96,7 +112,7 @@ def parse(body: bytes) -> Event:
         reason = str(error) if isinstance(error, _Unusable) else "not JSON"
         return Event(id=_digest(body), unusable=reason)
     event_id = content.get("id")
-    if not _is_text(event_id):
+    if not is_text(event_id):
         return Event(id=_digest(body), content=content, unusable="no event id")
     return _envelope(event_id, content)
 
@@ -161,19 +177,19 @@ def _envelope(event_id: str, content: Mapping[str, Any]) -> Event:
     created = content.get("created")
     data = content.get("data")
     sound = _is_thin(content) or (
-        (account == "" or _is_text(account))
-        and _is_text(type_)
+        (account == "" or is_text(account))
+        and is_text(type_)
         and isinstance(livemode, bool)
-        and _is_time(created)
+        and is_time(created)
         and isinstance(data, dict)
         and isinstance(data.get("object"), dict)
     )
     return Event(
         id=event_id,
-        account=account if _is_text(account) else "",
-        type=type_ if _is_text(type_) else "",
+        account=account if is_text(account) else "",
+        type=type_ if is_text(type_) else "",
         livemode=livemode is True,
-        created=created if _is_time(created) else 0,
+        created=created if is_time(created) else 0,
         content=content,
         unusable=None if sound else "not the shape of an event",
     )
@@ -214,10 +230,6 @@ def _without_secrets(value: Any) -> Any:
 # --- What it is about ------------------------------------------------------------------------
 
 
-class _UnknownShape(ValueError):
-    """The object is not of a shape that we know."""
-
-
 def interpret(event: Event) -> Reading:
     """What `event` tells."""
     if event.unusable is not None:
@@ -230,15 +242,34 @@ def interpret(event: Event) -> Reading:
     thing = event.content["data"]["object"]
     try:
         return handler(event, thing)
-    except _UnknownShape:
-        return _to_be_read(thing)
+    except UnknownShape:
+        return _to_be_read(_KIND.get(handler), thing)
 
 
-def _to_be_read(thing: Mapping[str, Any]) -> Reading:
-    intent_id = thing.get("payment_intent") or thing.get("id")
-    if not _is_text(intent_id) or not intent_id.startswith("pi_"):
-        return Reading(unusable="not the shape of a payment intent or charge")
-    return Reading(intent_id=intent_id, payment_id=claimed_payment(thing), must_read=True)
+def _to_be_read(kind: Kind | None, thing: Mapping[str, Any]) -> Reading:
+    """What is left of an object of a shape that we do not know: it is read at our version."""
+    id, intent_id = thing.get("id"), intent_of(thing)
+    if kind == "charge" and intent_id is not None:
+        kind, id = "intent", intent_id
+    if kind is None or not is_text(id) or not id.startswith(_PREFIXES[kind]):
+        return Reading(unusable="not the shape of what it says it is")
+    subject = Subject(kind, id)
+    intent_id = id if kind == "intent" else intent_id
+    return Reading(
+        intent_id=intent_id or "",
+        payment_id=claimed_payment(thing),
+        read=subject,
+        whose=None if intent_id else subject,
+    )
+
+
+_PREFIXES: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "intent": ("pi_",),
+    "charge": ("ch_", "py_"),
+    "refund": ("re_", "pyr_"),
+    "dispute": ("dp_", "du_", "pdp_"),
+}
+"""How Stripe's ids begin."""
 
 
 def _intent(event: Event, intent: Mapping[str, Any]) -> Reading:
@@ -267,19 +298,19 @@ def _charge(event: Event, charge: Mapping[str, Any]) -> Reading:
     intent_id = charge.get("payment_intent")
     if intent_id is None:
         return Reading(ignored="a charge without a payment intent")
-    intent_id = _text(intent_id)
+    intent_id = text(intent_id)
     fields: dict[str, Any] = {
         "status": OPEN,  # the least that a charge tells of its intent
-        "currency": [_text(charge.get("currency"))],
-        "livemode": [_flag(charge.get("livemode"))],
+        "currency": [text(charge.get("currency"))],
+        "livemode": [flag(charge.get("livemode"))],
         "account": [event.account],
     }
-    created = _time(charge.get("created"))
+    created = time(charge.get("created"))
     if charge.get("status") == "succeeded" and charge.get("captured") is True:
         fields["paid_at"] = created
     if charge.get("status") == "failed":
         fields["attempts"] = {
-            _text(charge.get("id")): _attempt(
+            text(charge.get("id")): _attempt(
                 created, charge.get("failure_code"), charge.get("failure_message")
             )
         }
@@ -290,7 +321,57 @@ def _charge(event: Event, charge: Mapping[str, Any]) -> Reading:
     )
 
 
-HANDLED: Final[Mapping[str, Callable[[Event, Mapping[str, Any]], Reading]]] = {
+def _charge_refunded(event: Event, charge: Mapping[str, Any]) -> Reading:
+    """Only a hint that there are refunds: `amount_refunded` shrinks when one of them fails."""
+    plain = _charge(event, charge)
+    if plain.ignored is not None:
+        return plain
+    refunds = charge.get("refunds")  # in older versions; it may not be all of them
+    listed = refunds.get("data") if isinstance(refunds, Mapping) else None
+    facts = plain.facts
+    for refund in listed if isinstance(listed, list) else ():
+        facts = join(facts, refund_facts({**refund, "payment_intent": plain.intent_id}))
+    return replace(plain, facts=facts, read=Subject("refunds", plain.intent_id))
+
+
+def _belonging(thing: Mapping[str, Any], facts: Facts, read: Subject | None = None) -> Reading:
+    """What an object tells that belongs to a charge."""
+    intent_id, charge = intent_of(thing), thing.get("charge")
+    charge_id = charge.get("id") if isinstance(charge, Mapping) else charge
+    whose = None
+    if intent_id is None:
+        if "payment_intent" in thing or not is_text(charge_id):
+            return Reading(ignored="a charge without a payment intent")
+        whose = Subject("charge", charge_id)  # of a version that does not tell
+    return Reading(
+        intent_id=intent_id or "",
+        payment_id=claimed_payment(thing),
+        facts=facts,
+        read=read,
+        whose=whose,
+    )
+
+
+def _refund(_: Event, refund: Mapping[str, Any]) -> Reading:
+    return _belonging(refund, refund_facts(refund))
+
+
+def _dispute(_: Event, dispute: Mapping[str, Any]) -> Reading:
+    facts = dispute_facts(dispute)
+    return _belonging(dispute, facts, Subject("dispute", text(dispute.get("id"))))
+
+
+def _warning(_: Event, warning: Mapping[str, Any]) -> Reading:
+    return _belonging(warning, warning_facts(warning))
+
+
+def _review(_: Event, review: Mapping[str, Any]) -> Reading:
+    return _belonging(review, review_facts(review))
+
+
+Handler = Callable[[Event, Mapping[str, Any]], Reading]
+
+HANDLED: Final[Mapping[str, Handler]] = {
     "payment_intent.created": _intent,
     "payment_intent.requires_action": _intent_step,
     "payment_intent.processing": _intent_step,
@@ -299,8 +380,32 @@ HANDLED: Final[Mapping[str, Callable[[Event, Mapping[str, Any]], Reading]]] = {
     "payment_intent.succeeded": _intent,
     "charge.succeeded": _charge,
     "charge.failed": _charge,
+    "charge.refunded": _charge_refunded,
+    "refund.created": _refund,
+    "refund.updated": _refund,
+    "refund.failed": _refund,
+    "charge.refund.updated": _refund,  # what accounts of old send in place of the three above
+    "charge.dispute.created": _dispute,
+    "charge.dispute.updated": _dispute,
+    "charge.dispute.closed": _dispute,
+    "charge.dispute.funds_withdrawn": _dispute,
+    "charge.dispute.funds_reinstated": _dispute,
+    "radar.early_fraud_warning.created": _warning,
+    "radar.early_fraud_warning.updated": _warning,
+    "review.opened": _review,
+    "review.closed": _review,
 }
 """The events that tell us something, and how each is read. All others are ignored."""
+
+_KIND: Final[Mapping[Handler, Kind]] = {
+    _intent: "intent",
+    _intent_step: "intent",
+    _charge: "charge",
+    _charge_refunded: "charge",
+    _refund: "refund",
+    _dispute: "dispute",
+}
+"""What is read in place of an object of a shape that we do not know, where we can."""
 
 
 # --- Objects -------------------------------------------------------------------------------
@@ -319,26 +424,26 @@ def intent_facts(intent: Mapping[str, Any], *, account: str, seen_at: int | None
     Raises:
         ValueError: it is of a shape that we do not know.
     """
-    status = _STATUS.get(_text(intent.get("status")), OPEN)
+    status = _STATUS.get(text(intent.get("status")), OPEN)
     fields: dict[str, Any] = {
         "status": status,
-        "amount": [_amount(intent.get("amount"))],
-        "currency": [_text(intent.get("currency"))],
-        "livemode": [_flag(intent.get("livemode"))],
+        "amount": [amount(intent.get("amount"))],
+        "currency": [text(intent.get("currency"))],
+        "livemode": [flag(intent.get("livemode"))],
         "account": [account],
-        "amount_received": _amount(intent.get("amount_received")),
+        "amount_received": amount(intent.get("amount_received")),
     }
     charge = intent.get("latest_charge")
     if status == SUCCEEDED:
         told = [seen_at] if seen_at is not None else []
         if isinstance(charge, Mapping) and charge.get("status") == "succeeded":
-            told.append(_time(charge.get("created")))
+            told.append(time(charge.get("created")))
         if told:
             fields["paid_at"] = min(told)
     attempts = _failed_attempts(intent, seen_at)
     if attempts:
         fields["attempts"] = attempts
-    return {intent_key(_text(intent.get("id"))): fields}
+    return {intent_key(text(intent.get("id"))): fields}
 
 
 def _failed_attempts(intent: Mapping[str, Any], seen_at: int | None) -> dict[str, Any]:
@@ -347,15 +452,15 @@ def _failed_attempts(intent: Mapping[str, Any], seen_at: int | None) -> dict[str
         return {}
     code, message = error.get("decline_code") or error.get("code"), error["message"]
     charge = error.get("charge")
-    if _is_text(charge):
+    if is_text(charge):
         at = seen_at if seen_at is not None else _charged_at(intent, charge)
         # Without its time it would come before older ones: an event or another read will tell.
         return {} if at is None else {charge: _attempt(at, code, message)}
-    at = seen_at if seen_at is not None else _time(intent.get("created"))
+    at = seen_at if seen_at is not None else time(intent.get("created"))
     method = error.get("payment_method")
     kind = method.get("type") if isinstance(method, Mapping) else None
     attempt = _attempt(at, code, message)
-    return {f"{kind if _is_text(kind) else ''}:{attempt['code']}:{at}": attempt}
+    return {f"{kind if is_text(kind) else ''}:{attempt['code']}:{at}": attempt}
 
 
 def _charged_at(intent: Mapping[str, Any], charge_id: str) -> int | None:
@@ -363,14 +468,14 @@ def _charged_at(intent: Mapping[str, Any], charge_id: str) -> int | None:
     charge = intent.get("latest_charge")
     if not isinstance(charge, Mapping) or charge.get("id") != charge_id:
         return None
-    return _time(charge.get("created"))
+    return time(charge.get("created"))
 
 
 def _attempt(at: int, code: Any, message: Any) -> dict[str, Any]:
     words = message if isinstance(message, str) else "The payment was declined."
     return {
         "at": at,
-        "code": code if _is_text(code) else "",
+        "code": code if is_text(code) else "",
         "message": words.encode("utf-8", "replace").decode(),  # no store takes lone surrogates
     }
 
@@ -379,37 +484,4 @@ def claimed_payment(thing: Mapping[str, Any]) -> str | None:
     """The payment of ours that an object's metadata names."""
     metadata = thing.get("metadata")
     claim = metadata.get(PAYMENT_KEY) if isinstance(metadata, Mapping) else None
-    return claim if _is_text(claim) else None
-
-
-def _is_text(value: Any) -> TypeGuard[str]:
-    """Whether it can be an id or a word of Stripe's, or an id of our own."""
-    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and value.isascii()
-
-
-def _is_time(value: Any) -> TypeGuard[int]:
-    return type(value) is int and 0 <= value <= _LAST_SECOND
-
-
-def _text(value: Any) -> str:
-    if not _is_text(value):
-        raise _UnknownShape
-    return value
-
-
-def _time(value: Any) -> int:
-    if not _is_time(value):
-        raise _UnknownShape
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _UnknownShape
-    return value
-
-
-def _amount(value: Any) -> int:
-    if type(value) is not int or not 0 <= value <= _MAX_AMOUNT:
-        raise _UnknownShape
-    return value
+    return claim if is_text(claim) else None

@@ -19,8 +19,9 @@ from payfulfill.errors import (
     GatewayUnavailable,
     PayfulfillError,
 )
-from payfulfill.ports import IntentAnswer
-from payfulfill.stripe.events import claimed_payment, intent_facts
+from payfulfill.models import Kind, Subject
+from payfulfill.ports import IntentAnswer, Observed
+from payfulfill.stripe.answers import intent_answer, observed
 
 API_VERSION = "2026-10-28.endive"
 """The version of Stripe's API that objects are read at, whatever the account's default is."""
@@ -134,9 +135,40 @@ class _Gateway(ABC):
                 return found
             parameters["starting_after"] = found[-1].id
 
-    async def _call(self, client: StripeClient, verb: str, *arguments: Any) -> Any:
+    async def refund(self, parameters: Mapping[str, Any], idempotency_key: str) -> Observed:
+        """Refunds a payment intent: https://docs.stripe.com/api/refunds/create"""
+        options = {"idempotency_key": idempotency_key}
+        refund = await self._call(self._writer, "create", dict(parameters), options, of="refunds")
+        return _observed("refund", [refund])
+
+    async def read(self, subject: Subject) -> Observed:
+        """Reads an object, or all of a kind that belong to a payment intent."""
+        kind = subject.kind
+        if kind == "refunds":  # https://docs.stripe.com/api/refunds/list
+            return _observed("refund", await self._every("refunds", subject.id), subject.id)
+        if kind == "disputes":  # https://docs.stripe.com/api/disputes/list
+            return _observed("dispute", await self._every("disputes", subject.id), subject.id)
+        if kind == "intent":
+            return (await self.retrieve(subject.id)).observed
+        thing = await self._call(self._reader, "retrieve", subject.id, of=f"{kind}s")
+        return _observed(kind, [thing])
+
+    async def _every(self, service: str, intent_id: str) -> Sequence[Any]:
+        """All objects of a kind that belong to a payment intent."""
+        parameters: dict[str, Any] = {"payment_intent": intent_id, "limit": _PAGE}
+        found: Sequence[Any] = ()
+        while True:
+            page = await self._call(self._reader, "list", parameters, of=service)
+            found = [*found, *page.data]
+            if not page.has_more:
+                return found
+            parameters["starting_after"] = found[-1].id
+
+    async def _call(
+        self, client: StripeClient, verb: str, *arguments: Any, of: str = "payment_intents"
+    ) -> Any:
         try:
-            return await self._send(client.v1.payment_intents, verb, *arguments)
+            return await self._send(getattr(client.v1, of), verb, *arguments)
         except stripe.StripeError as error:
             raise _translated(error) from error
 
@@ -204,18 +236,17 @@ def _is_live(api_key: str) -> bool:
 
 
 def _answer(intent: Any) -> IntentAnswer:
-    content: Mapping[str, Any] = intent.to_dict()
     try:
-        facts = intent_facts(content, account="", seen_at=None)
+        return intent_answer(intent.to_dict())
     except ValueError as error:
         raise GatewayFailed("Stripe answered with a payment intent of unknown shape") from error
-    return IntentAnswer(
-        id=content["id"],
-        payment_id=claimed_payment(content),
-        facts=facts,
-        step=content["status"],
-        client_secret=content.get("client_secret"),
-    )
+
+
+def _observed(kind: Kind, things: Sequence[Any], intent_id: str | None = None) -> Observed:
+    try:
+        return observed(kind, [thing.to_dict() for thing in things], intent_id)
+    except ValueError as error:
+        raise GatewayFailed(f"Stripe answered with a {kind} of unknown shape") from error
 
 
 def _translated(error: stripe.StripeError) -> PayfulfillError:

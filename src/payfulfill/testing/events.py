@@ -154,6 +154,15 @@ class EventFactory:
         charge = failed_charge(intent, message=message, created=created)
         return self._deliver("charge.failed", charge, overrides)
 
+    def about(
+        self, type_: str, thing: Mapping[str, Any], **overrides: Unpack[Overrides]
+    ) -> Delivery:
+        """An event of any type about any object, such as one that `FakeGateway` has:
+
+        events.about("refund.created", gateway.refunds[refund_id])
+        """
+        return self._deliver(type_, thing, overrides)
+
     def again(self, delivery: Delivery) -> Delivery:
         """The same event, sent again now: the same body under a new signature."""
         return Delivery(delivery.body, self._sign(delivery.body), delivery.event)
@@ -190,7 +199,7 @@ class EventFactory:
             "api_version": API_VERSION,
             "created": self._created(overrides),
             "data": {"object": thing},
-            "livemode": thing["livemode"],
+            "livemode": overrides.get("livemode", thing.get("livemode", False)),
             "pending_webhooks": 1,
             "request": {"id": None, "idempotency_key": None},
             "type": type_,

@@ -1,25 +1,36 @@
-"""A gateway in memory: Stripe as far as payment intents go, without a network."""
+"""A gateway in memory: Stripe as far as payments need it, without a network."""
 
 from __future__ import annotations
 
 import copy
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from payfulfill.errors import GatewayFailed, GatewayRefused, PayfulfillError
-from payfulfill.ports import IntentAnswer, SystemClock
-from payfulfill.stripe.events import claimed_payment, intent_facts
-from payfulfill.testing.objects import failed_charge, payment_intent, succeeded_charge
+from payfulfill.models import Subject
+from payfulfill.ports import IntentAnswer, Observed, SystemClock
+from payfulfill.stripe.answers import intent_answer, observed
+from payfulfill.testing.objects import (
+    dispute,
+    failed_charge,
+    moved,
+    payment_intent,
+    refund,
+    succeeded_charge,
+)
 
-Verb = Literal["create", "retrieve", "cancel", "list"]
+Verb = Literal["create", "retrieve", "cancel", "list", "refund", "read"]
+T = TypeVar("T")
 
 _ENDED = ("succeeded", "canceled")
 _NOT_CANCELABLE = (*_ENDED, "processing")
+_KEYED = ("create", "refund")
+"""The calls that take an idempotency key."""
 
 
 class _Time(Protocol):
@@ -38,8 +49,10 @@ class FakeGateway:
     """Stripe in memory, for tests of sync services. Threads may share it.
 
     Intents are made by the services; `succeed`, `process`, `require_action`, `decline` and
-    `expire` do to them what a buyer, a bank or Stripe would do. No webhook is sent: build it with
-    `EventFactory`, or leave it out and see what happens when it is lost.
+    `expire` do to them what a buyer, a bank or Stripe would do; `refund_elsewhere`,
+    `settle_refund`, `open_dispute` and `change_dispute` what happens to money that was paid. No
+    webhook is sent: build it with `EventFactory`, or leave it out and see what happens when it is
+    lost.
 
     Attributes:
         calls: Every call that was made: its verb, and the intent's id or the idempotency key.
@@ -58,7 +71,9 @@ class FakeGateway:
         self._livemode = livemode
         self._clock = clock or SystemClock()
         self._intents: dict[str, dict[str, Any]] = {}
-        self._keys: dict[str, tuple[Mapping[str, Any], IntentAnswer | GatewayFailed]] = {}
+        self._refunds: dict[str, dict[str, Any]] = {}
+        self._disputes: dict[str, dict[str, Any]] = {}
+        self._keys: dict[str, tuple[Mapping[str, Any], Any]] = {}
         self._failures: list[_Failure] = []
         self._lock = threading.RLock()
 
@@ -73,6 +88,18 @@ class FakeGateway:
         with self._lock:
             return copy.deepcopy(self._intents)
 
+    @property
+    def refunds(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every refund, the same way."""
+        with self._lock:
+            return copy.deepcopy(self._refunds)
+
+    @property
+    def disputes(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every dispute, the same way."""
+        with self._lock:
+            return copy.deepcopy(self._disputes)
+
     # --- the port ----------------------------------------------------------------------------
 
     async def create(self, parameters: Mapping[str, Any], idempotency_key: str) -> IntentAnswer:
@@ -83,11 +110,12 @@ class FakeGateway:
         """
         await self._pause()
         with self._lock:
-            failure = self._begin("create", idempotency_key)
-            if failure is not None and _sticks(failure) and idempotency_key in self._keys:
-                failure = None  # what is given again cannot fail anew
-            with self._ending(failure):
-                return self._create(parameters, idempotency_key, failure)
+            return self._keyed(
+                "create",
+                parameters,
+                idempotency_key,
+                lambda: self._answer(self._insert(parameters)),
+            )
 
     async def retrieve(self, intent_id: str) -> IntentAnswer:
         """Reads an intent.
@@ -123,6 +151,37 @@ class FakeGateway:
             first, last = int(since.timestamp()), int(until.timestamp())
             found = [id for id, one in self._intents.items() if first <= one["created"] <= last]
             return [self._answer(intent_id) for intent_id in reversed(found)]
+
+    async def refund(self, parameters: Mapping[str, Any], idempotency_key: str) -> Observed:
+        """Refunds an intent, at once; the same key gets the same answer again.
+
+        Raises:
+            GatewayRefused: there is no such intent, it is not paid, a bank holds its money, or
+                less of it is left.
+        """
+        await self._pause()
+        with self._lock:
+            return self._keyed(
+                "refund", parameters, idempotency_key, lambda: self._refund(parameters)
+            )
+
+    async def read(self, subject: Subject) -> Observed:
+        """Reads a refund or a dispute, or all of an intent; or the intent of a charge.
+
+        Raises:
+            GatewayRefused: there is none.
+        """
+        await self._pause()
+        with self._lock, self._ending(self._begin("read", subject.id)):
+            match subject.kind:
+                case "intent":
+                    return self._answer(subject.id).observed
+                case "charge":
+                    return Observed(intent_id=self._find_charged(subject.id))
+                case "refund" | "refunds":
+                    return observed("refund", self._about(self._refunds, subject))
+                case "dispute" | "disputes":
+                    return observed("dispute", self._about(self._disputes, subject))
 
     async def _pause(self) -> None:
         """Where a real gateway would wait for the network."""
@@ -178,6 +237,54 @@ class FakeGateway:
             if status != "canceled":
                 intent["last_payment_error"] = None  # that was the try before
 
+    def refund_elsewhere(
+        self, intent_id: str, amount: int | None = None, *, status: str = "succeeded"
+    ) -> str:
+        """Somebody refunds in Stripe's dashboard, all that is left by default. The refund's id."""
+        with self._lock:
+            left = self._left(intent_id)
+            return self._insert_refund(intent_id, left if amount is None else amount, {}, status)
+
+    def settle_refund(self, refund_id: str, status: str, *, failure: str | None = None) -> None:
+        """A bank says what became of a refund: `succeeded`, `failed` or `canceled`."""
+        with self._lock:
+            self._refunds[refund_id]["status"] = status
+            if failure is not None:
+                self._refunds[refund_id]["failure_reason"] = failure
+
+    def open_dispute(
+        self, intent_id: str, *, status: str = "needs_response", amount: int | None = None
+    ) -> str:
+        """A bank questions a charge; no money moves yet. The dispute's id."""
+        with self._lock:
+            made = dispute(
+                f"du_{secrets.token_hex(12)}",
+                self._find(intent_id),
+                created=self._seconds(),
+                status=status,
+                amount=amount,
+            )
+            self._disputes[made["id"]] = made
+            return str(made["id"])
+
+    def change_dispute(
+        self, dispute_id: str, *, status: str | None = None, moved_by: int = 0
+    ) -> None:
+        """A dispute goes on.
+
+        Args:
+            dispute_id: Which.
+            status: Stripe's word for how it stands now.
+            moved_by: What is moved on our balance; below zero it is withdrawn.
+        """
+        with self._lock:
+            held = self._disputes[dispute_id]
+            if moved_by:
+                entry = moved(held, amount=moved_by, created=self._seconds())
+                held["balance_transactions"].append(entry)
+            if status is not None:
+                held.update(status=status, is_charge_refundable=status.startswith("warning"))
+
     # --- failing -----------------------------------------------------------------------------
 
     def fail_next(
@@ -209,7 +316,7 @@ class FakeGateway:
         failure.times -= 1
         if failure.times <= 0:
             self._failures.remove(failure)
-        if not failure.after and not (verb == "create" and _sticks(failure)):
+        if not failure.after and not (verb in _KEYED and _sticks(failure)):
             raise failure.error
         return failure
 
@@ -228,28 +335,96 @@ class FakeGateway:
         if failure is not None:
             raise failure.error
 
-    # --- intents -----------------------------------------------------------------------------
+    # --- objects -----------------------------------------------------------------------------
 
-    def _create(
-        self, parameters: Mapping[str, Any], key: str, failure: _Failure | None
-    ) -> IntentAnswer:
-        """The answer to that key; the intent is made if the key is new."""
-        used = self._keys.get(key)
-        if used is not None:
-            if used[0] != parameters:
-                raise GatewayRefused("Stripe refused: this key was used with other parameters.")
-            if isinstance(used[1], GatewayFailed):
-                raise used[1]
-            return used[1]
-        sent = copy.deepcopy(dict(parameters))
-        if failure is not None and isinstance(failure.error, GatewayFailed):
-            self._keys[key] = (sent, failure.error)
-            if not failure.after:
-                raise failure.error
-            return self._answer(self._insert(sent))
-        answer = self._answer(self._insert(sent))
-        self._keys[key] = (sent, answer)
-        return answer
+    def _keyed(
+        self, verb: Verb, parameters: Mapping[str, Any], key: str, make: Callable[[], T]
+    ) -> T:
+        """The answer to that key; `make` gives it if the key is new."""
+        failure = self._begin(verb, key)
+        if failure is not None and _sticks(failure) and key in self._keys:
+            failure = None  # what is given again cannot fail anew
+        with self._ending(failure):
+            used = self._keys.get(key)
+            if used is not None:
+                if used[0] != parameters:
+                    raise GatewayRefused("Stripe refused: this key was used with other parameters.")
+                if isinstance(used[1], GatewayFailed):
+                    raise used[1]
+                return used[1]  # type: ignore[no-any-return]  # what `make` gave then
+            sent = copy.deepcopy(dict(parameters))
+            if failure is not None and isinstance(failure.error, GatewayFailed):
+                self._keys[key] = (sent, failure.error)
+                if not failure.after:
+                    raise failure.error
+                return make()
+            answer = make()
+            self._keys[key] = (sent, answer)
+            return answer
+
+    def _refund(self, parameters: Mapping[str, Any]) -> Observed:
+        intent_id, left = parameters["payment_intent"], self._left(parameters["payment_intent"])
+        amount = parameters.get("amount", left)
+        if any(self._is_disputed(one, intent_id) for one in self._disputes.values()):
+            raise GatewayRefused("Stripe refused: it is disputed.", reason="charge_disputed")
+        if not left:
+            raise GatewayRefused("Stripe refused: none is left.", reason="charge_already_refunded")
+        if amount > left:
+            raise GatewayRefused("Stripe refused: less is left.", reason="amount_too_large")
+        refund_id = self._insert_refund(
+            intent_id, amount, parameters.get("metadata", {}), "succeeded"
+        )
+        return observed("refund", [copy.deepcopy(self._refunds[refund_id])])
+
+    @staticmethod
+    def _is_disputed(dispute: Mapping[str, Any], intent_id: str) -> bool:
+        refundable = dispute["is_charge_refundable"] or dispute["status"] == "won"
+        return bool(dispute["payment_intent"] == intent_id and not refundable)
+
+    def _insert_refund(
+        self, intent_id: str, amount: int, metadata: Mapping[str, str], status: str
+    ) -> str:
+        made = refund(
+            f"re_{secrets.token_hex(12)}",
+            self._find(intent_id),
+            amount=amount,
+            created=self._seconds(),
+            status=status,
+            metadata=metadata,
+        )
+        self._refunds[made["id"]] = made
+        return str(made["id"])
+
+    def _left(self, intent_id: str) -> int:
+        """How much of an intent can still be refunded."""
+        back: int = sum(
+            one["amount"]
+            for one in self._refunds.values()
+            if one["payment_intent"] == intent_id and one["status"] not in ("failed", "canceled")
+        )
+        received: int = self._find(intent_id)["amount_received"]
+        return received - back
+
+    @staticmethod
+    def _about(held: Mapping[str, dict[str, Any]], subject: Subject) -> Sequence[dict[str, Any]]:
+        if subject.kind in ("refunds", "disputes"):
+            return [one for one in held.values() if one["payment_intent"] == subject.id]
+        if subject.id not in held:
+            raise GatewayRefused(
+                f"Stripe refused: there is no {subject.kind} {subject.id}.",
+                reason="resource_missing",
+            )
+        return [held[subject.id]]
+
+    def _find_charged(self, charge_id: str) -> str:
+        """The intent that a charge paid."""
+        for intent in self._intents.values():
+            charge = intent["latest_charge"]
+            if charge is not None and charge["id"] == charge_id:
+                return str(intent["id"])
+        raise GatewayRefused(
+            f"Stripe refused: there is no charge {charge_id}.", reason="resource_missing"
+        )
 
     def _insert(self, parameters: Mapping[str, Any]) -> str:
         intent = payment_intent(
@@ -274,14 +449,7 @@ class FakeGateway:
             ) from None
 
     def _answer(self, intent_id: str) -> IntentAnswer:
-        intent = self._find(intent_id)
-        return IntentAnswer(
-            id=intent_id,
-            payment_id=claimed_payment(intent),
-            facts=intent_facts(intent, account="", seen_at=None),
-            step=intent["status"],
-            client_secret=intent["client_secret"],
-        )
+        return intent_answer(self._find(intent_id))
 
     def _seconds(self) -> int:
         return int(self._clock.now().timestamp())

@@ -1,6 +1,7 @@
 """Stripe's objects as its API shows them at version 2026-10-28.endive.
 
-https://docs.stripe.com/api/payment_intents/object and https://docs.stripe.com/api/charges/object
+https://docs.stripe.com/api/payment_intents/object, https://docs.stripe.com/api/charges/object,
+https://docs.stripe.com/api/refunds/object, https://docs.stripe.com/api/disputes/object
 """
 
 from __future__ import annotations
@@ -101,6 +102,131 @@ def failed_charge(
         network_status="declined_by_network", seller_message=message, type="issuer_declined"
     )
     return charge
+
+
+def refund(
+    refund_id: str,
+    intent: Mapping[str, Any],
+    *,
+    amount: int,
+    created: int,
+    status: str = "succeeded",
+    metadata: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """A refund of an intent that was paid."""
+    return {
+        "id": refund_id,
+        "object": "refund",
+        "amount": amount,
+        "balance_transaction": f"txn_{refund_id}",
+        "charge": f"ch_{_tail(intent)}",
+        "created": created,
+        "currency": intent["currency"],
+        "destination_details": {"card": {"type": "refund"}, "type": "card"},
+        "metadata": dict(metadata or {}),
+        "payment_intent": intent["id"],
+        "reason": None,
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": status,
+        "transfer_reversal": None,
+    }
+
+
+def dispute(
+    dispute_id: str,
+    intent: Mapping[str, Any],
+    *,
+    created: int,
+    status: str = "needs_response",
+    amount: int | None = None,
+) -> dict[str, Any]:
+    """A dispute of an intent that was paid, before any money moved."""
+    return {
+        "id": dispute_id,
+        "object": "dispute",
+        "amount": intent["amount"] if amount is None else amount,
+        "balance_transactions": [],
+        "charge": f"ch_{_tail(intent)}",
+        "created": created,
+        "currency": intent["currency"],
+        "enhanced_eligibility_types": [],
+        "evidence": {},
+        "evidence_details": {
+            "due_by": created + 7 * 86_400,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
+        "is_charge_refundable": status.startswith("warning"),
+        "livemode": intent["livemode"],
+        "metadata": {},
+        "payment_intent": intent["id"],
+        "payment_method_details": {
+            "card": {"brand": "visa", "case_type": "chargeback", "network_reason_code": "10.4"},
+            "type": "card",
+        },
+        "reason": "fraudulent",
+        "status": status,
+    }
+
+
+def moved(dispute: Mapping[str, Any], *, amount: int, created: int) -> dict[str, Any]:
+    """A balance transaction of a dispute; a negative amount is withdrawn."""
+    return {
+        "id": f"txn_{dispute['id']}_{len(dispute['balance_transactions'])}",
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": created,
+        "created": created,
+        "currency": dispute["currency"],
+        "description": f"Dispute for {dispute['charge']}",
+        "exchange_rate": None,
+        "fee": 1500 if amount < 0 else 0,
+        "fee_details": [],
+        "net": amount - 1500 if amount < 0 else amount,
+        "reporting_category": "dispute" if amount < 0 else "dispute_reversal",
+        "source": dispute["id"],
+        "status": "available",
+        "type": "adjustment",
+    }
+
+
+def fraud_warning(
+    warning_id: str, intent: Mapping[str, Any], *, created: int, kind: str = "misc"
+) -> dict[str, Any]:
+    """An early fraud warning about an intent that was paid."""
+    return {
+        "id": warning_id,
+        "object": "radar.early_fraud_warning",
+        "actionable": True,
+        "charge": f"ch_{_tail(intent)}",
+        "created": created,
+        "fraud_type": kind,
+        "livemode": intent["livemode"],
+        "payment_intent": intent["id"],
+    }
+
+
+def radar_review(review_id: str, intent: Mapping[str, Any], *, created: int) -> dict[str, Any]:
+    """A review that Stripe Radar opened for an intent that was paid."""
+    return {
+        "id": review_id,
+        "object": "review",
+        "billing_zip": None,
+        "charge": f"ch_{_tail(intent)}",
+        "closed_reason": None,
+        "created": created,
+        "ip_address": None,
+        "ip_address_location": None,
+        "livemode": intent["livemode"],
+        "open": True,
+        "opened_reason": "rule",
+        "payment_intent": intent["id"],
+        "reason": "rule",
+        "session": None,
+    }
 
 
 def _tail(intent: Mapping[str, Any]) -> str:

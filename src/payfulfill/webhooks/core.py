@@ -23,21 +23,23 @@ from payfulfill.errors import (
     Unavailable,
 )
 from payfulfill.facts import intents, join
-from payfulfill.fulfilment import Fulfilment, Recorded, with_step
+from payfulfill.fulfilment import Fulfilment, Recorded, numbered
 from payfulfill.joined import gateway_beside, is_joined
 from payfulfill.models import (
     EventStatus,
+    Facts,
     OutcomeKind,
     Payment,
     Review,
     StoredEvent,
+    Subject,
     WebhookOutcome,
     utc,
 )
 from payfulfill.ports import (
     Clock,
     Gateway,
-    IntentAnswer,
+    Observed,
     PurchaseHook,
     Store,
     Taken,
@@ -45,7 +47,7 @@ from payfulfill.ports import (
     UnitOfWork,
     is_slow,
 )
-from payfulfill.rules import FINDINGS
+from payfulfill.rules import FINDINGS, Policy
 from payfulfill.stripe.events import (
     HANDLED,
     MAX_BODY,
@@ -110,16 +112,25 @@ class _Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """The intent must be read from Stripe first; the event is leased to us meanwhile.
+class _Read:
+    """Something must be read from Stripe first.
 
     Attributes:
-        work: The event.
-        number: The number that was taken for the answer.
+        subject: What.
+        number: The number that was taken for the answer; None while we look for the payment that
+            the event is about.
     """
 
+    subject: Subject
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The same, with the event, which is leased to us meanwhile."""
+
     work: _Work
-    number: int
+    read: _Read
 
 
 _DONE: Final = _Ending(OutcomeKind.DONE)
@@ -136,14 +147,41 @@ def _expected(reading: Reading) -> _Ending:
     return _DONE
 
 
-def _without_payment(reading: Reading) -> _Ending | None:
-    """How an event ends whose payment we do not know; None if Stripe must be asked first.
+def _without_payment(reading: Reading) -> _Ending | _Read:
+    """How an event ends whose payment we do not know, or what will tell.
 
     Only what is proven to be another's is ignored.
     """
     if reading.payment_id is not None:
         return _MISSING
-    return _FOREIGN if reading.carries_intent else None
+    if reading.carries_intent:
+        return _FOREIGN
+    return _Read(reading.whose or Subject("intent", reading.intent_id), None)
+
+
+def _still_without_payment(read: _Read, answer: Observed | None) -> _Ending | _Read:
+    """The same, once Stripe was asked; no answer: our account has no such object."""
+    if answer is None:
+        return _FOREIGN
+    if answer.payment_id is not None:
+        return _MISSING
+    if answer.intent_id is None or read.subject.kind == "intent":
+        return _FOREIGN
+    return _Read(Subject("intent", answer.intent_id), None)
+
+
+def _to_read(reading: Reading, payment: Payment) -> Subject | None:
+    """What else must be known before an event about a payment is done."""
+    if reading.read is None and _is_news(payment, reading.step):
+        return Subject("intent", reading.intent_id)
+    return reading.read
+
+
+def _belonging(reading: Reading, intent_id: str | None) -> Facts:
+    """What an event tells, once it is known to which intent it belongs."""
+    if reading.whose is None or intent_id is None:
+        return reading.facts
+    return {key: {**fields, "intent": [intent_id]} for key, fields in reading.facts.items()}
 
 
 def _is_news(payment: Payment, step: str | None) -> bool:
@@ -171,12 +209,14 @@ class WebhookCore:
         secrets: Sequence[str],
         clock: Clock,
         hook: PurchaseHook | None,
+        policy: Policy,
     ) -> None:
         self._store = store
         self._gateway = gateway_beside(store, gateway)
         self._verifier = Verifier(secrets)
         self._clock = clock
         self._hook = hook
+        self._policy = policy
 
     async def handle(self, body: bytes, header: str | bytes | None) -> WebhookOutcome:
         """See `WebhookHandler.handle`."""
@@ -222,7 +262,9 @@ class WebhookCore:
         try:
             try:
                 step = await self._run(partial(self._first, work=work))
-                ending = await self._look(step) if isinstance(step, _Look) else step
+                while isinstance(step, _Look):
+                    step = await self._look(step)
+                ending = step
             except Unavailable:
                 raise
             except Exception as error:  # its content, a hook or we are at fault: it is kept
@@ -254,11 +296,11 @@ class WebhookCore:
         work = _Work(work.event, work.reading, taken.event)
         return await self._write(uow, work, await self._process(uow, work, taken))
 
-    async def _target(self, uow: UnitOfWork, reading: Reading) -> Target | None:
+    async def _target(self, uow: UnitOfWork, told: Reading | Observed) -> Target | None:
         """Whose payment it is, by our own record of the intent or of what it claims."""
-        target = await uow.refs.get(reading.intent_id) if reading.intent_id else None
-        if target is None and reading.payment_id is not None:
-            target = await uow.refs.get(reading.payment_id)
+        target = await uow.refs.get(told.intent_id) if told.intent_id else None
+        if target is None and told.payment_id is not None:
+            target = await uow.refs.get(told.payment_id)
         return target
 
     def _known(self, held: StoredEvent | None, *, listed: bool = False) -> _Ending | None:
@@ -276,28 +318,35 @@ class WebhookCore:
         later = held.next_try_at is not None and held.next_try_at > self._clock.now()
         return later and held.leased_until is None
 
-    async def _process(self, uow: UnitOfWork, work: _Work, taken: Taken) -> _Ending | int:
-        """Joins what is certain. How the event ends, or the number for a look at Stripe."""
+    async def _process(self, uow: UnitOfWork, work: _Work, taken: Taken) -> _Ending | _Read:
+        """Joins what is certain. How the event ends, or what must be read from Stripe first."""
         reading = work.reading
         expected = _expected(reading)
         if expected is not _DONE:
             return expected
         if taken.target is None:
-            return _without_payment(reading) or 0
+            return _without_payment(reading)
         if taken.payment is None:
             return _MISSING
         recorded = await self._fulfilment().record(
             uow, taken.payment, taken.slot, reading.facts, taken.siblings
         )
+        return await self._go_on(uow, reading, recorded)
+
+    async def _go_on(
+        self, uow: UnitOfWork, reading: Reading, recorded: Recorded
+    ) -> _Ending | _Read:
+        """How an event ends that was recorded, or what is still to be read for it."""
         payment = recorded.payment
-        if not reading.must_read and not _is_news(payment, reading.step):
+        subject = _to_read(reading, payment)
+        if subject is None:
             return _Ending(OutcomeKind.DONE, recorded=recorded)
         await uow.payments.save(replace(payment, reads=payment.reads + 1))
-        return payment.reads + 1
+        return _Read(subject, payment.reads + 1)
 
-    async def _write(self, uow: UnitOfWork, work: _Work, step: _Ending | int) -> _Ending | _Look:
+    async def _write(self, uow: UnitOfWork, work: _Work, step: _Ending | _Read) -> _Ending | _Look:
         """Writes what becomes of an event."""
-        if isinstance(step, int):
+        if isinstance(step, _Read):
             row = self._leased(work)
             await uow.events.save(row)
             return _Look(replace(work, row=row), step)
@@ -308,42 +357,53 @@ class WebhookCore:
             await uow.reviews.add(self._review(row, step))
         return step
 
-    # --- the look at Stripe, and the second transaction ---------------------------------------
+    # --- looks at Stripe, and the transactions after them --------------------------------------
 
-    async def _look(self, look: _Look) -> _Ending:
-        """Reads the intent, with no transaction open, and finishes the event."""
-        answer: IntentAnswer | None
+    async def _look(self, look: _Look) -> _Ending | _Look:
+        """Reads from Stripe, with no transaction open, and goes on with the event."""
+        answer: Observed | None
         try:
-            answer = await self._gateway.retrieve(look.work.reading.intent_id)
+            answer = await self._ask(look.read.subject)
         except (Unavailable, GatewayRefused) as error:
             missing = isinstance(error, GatewayRefused) and error.reason == "resource_missing"
             if not missing:  # Stripe is away, or our key is not right: no fault of the event's
                 return await self._run(partial(self._postpone, work=look.work, error=error))
-            answer = None  # our account has no such intent
-        return await self._run(partial(self._second, look=look, answer=answer))
+            answer = None  # our account has no such object
+        return await self._run(partial(self._after, look=look, answer=answer))
 
-    async def _second(self, uow: UnitOfWork, look: _Look, answer: IntentAnswer | None) -> _Ending:
-        """Joins what was read, and ends the event."""
+    async def _ask(self, subject: Subject) -> Observed:
+        if subject.kind == "intent":
+            return (await self._gateway.retrieve(subject.id)).observed
+        return await self._gateway.read(subject)
+
+    async def _after(
+        self, uow: UnitOfWork, look: _Look, answer: Observed | None
+    ) -> _Ending | _Look:
+        """Joins what was read, and ends the event or finds what is to be read next."""
         work = look.work
         held = await uow.events.lock(work.row.account, work.row.id)
         if held != work.row:  # our lease ran out, and another took it
             return self._known(held) or _Ending(OutcomeKind.PENDING, "under way")
-        ending = await self._conclude(uow, look, answer)
-        await self._write(uow, work, ending)
-        return ending
+        return await self._write(uow, work, await self._conclude(uow, look, answer))
 
-    async def _conclude(self, uow: UnitOfWork, look: _Look, answer: IntentAnswer | None) -> _Ending:
-        reading = look.work.reading
+    async def _conclude(
+        self, uow: UnitOfWork, look: _Look, answer: Observed | None
+    ) -> _Ending | _Read:
+        reading, number = look.work.reading, look.read.number
         target = await self._target(uow, reading)
-        if target is None and answer is not None and answer.payment_id is not None:
-            target = await uow.refs.get(answer.payment_id)
-            if target is None:
-                return _MISSING
+        if target is None and answer is not None:
+            target = await self._target(uow, answer)
         if target is None:
-            return _FOREIGN
-        read = {} if answer is None else with_step(answer, look.number)
-        recorded = await self._fulfilment().observe(uow, target, join(reading.facts, read))
-        return _MISSING if recorded is None else _Ending(OutcomeKind.DONE, recorded=recorded)
+            return _still_without_payment(look.read, answer)
+        facts = _belonging(reading, answer.intent_id if answer else None)
+        if answer is not None:
+            facts = join(facts, answer.facts if number is None else numbered(answer, number))
+        recorded = await self._fulfilment().observe(uow, target, facts)
+        if recorded is None:
+            return _MISSING
+        if number is None:  # now it is known whose it is
+            return await self._go_on(uow, reading, recorded)
+        return _Ending(OutcomeKind.DONE, recorded=recorded)
 
     async def _postpone(self, uow: UnitOfWork, work: _Work, error: PayfulfillError) -> _Ending:
         """Keeps an event for later; what Stripe does not answer does not count as a try."""
@@ -446,7 +506,7 @@ class WebhookCore:
     # --- ports ---------------------------------------------------------------------------------
 
     def _fulfilment(self) -> Fulfilment:
-        return Fulfilment(self._clock.now(), self._hook)
+        return Fulfilment(self._clock.now(), self._hook, self._policy)
 
     async def _run(
         self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False

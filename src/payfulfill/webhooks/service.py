@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from payfulfill.colour import drive, require_async, require_sync
 from payfulfill.models import WebhookOutcome
 from payfulfill.ports import AsyncSystemClock, Clock, Gateway, PurchaseHook, Store, SystemClock
+from payfulfill.rules.policy import DEFAULT, Policy
 from payfulfill.webhooks.core import WebhookCore
 
 
@@ -21,6 +22,7 @@ class WebhookHandler:
         secrets: Sequence[str],
         clock: Clock | None = None,
         on_purchase: PurchaseHook | None = None,
+        policy: Policy = DEFAULT,
     ) -> None:
         """Puts the handler together.
 
@@ -31,13 +33,14 @@ class WebhookHandler:
             clock: The time; the machine's by default.
             on_purchase: Called in the transaction that writes a new purchase. If it raises, the
                 event is kept and tried again. Give the same one to `PaymentService`.
+            policy: What refunds and disputes do to access. Give the same one to `PaymentService`.
 
         Raises:
             ConfigurationError: a secret is missing or blank, or something is async.
         """
         clock = clock or SystemClock()
         require_sync(type(self).__name__, store, gateway, clock.sleep, on_purchase)
-        self._core = WebhookCore(store, gateway, secrets, clock, on_purchase)
+        self._core = WebhookCore(store, gateway, secrets, clock, on_purchase, policy)
 
     def handle(self, body: bytes, signature: str | bytes | None) -> WebhookOutcome:
         """Takes a webhook; answer Stripe with the outcome's `status_code`. It never raises for
@@ -72,10 +75,13 @@ class AsyncWebhookHandler:
         secrets: Sequence[str],
         clock: Clock | None = None,
         on_purchase: PurchaseHook | None = None,
+        policy: Policy = DEFAULT,
     ) -> None:
         """See `WebhookHandler`."""
         require_async(type(self).__name__, store, gateway, on_purchase)
-        self._core = WebhookCore(store, gateway, secrets, clock or AsyncSystemClock(), on_purchase)
+        self._core = WebhookCore(
+            store, gateway, secrets, clock or AsyncSystemClock(), on_purchase, policy
+        )
 
     async def handle(self, body: bytes, signature: str | bytes | None) -> WebhookOutcome:
         """See `WebhookHandler.handle`."""
