@@ -170,6 +170,24 @@ class NotCancelable(Conflict):
     code = "not_cancelable"
 
 
+class NotRefundable(Conflict):
+    """There is nothing to refund: no money came in, or all of it went back already."""
+
+    code = "not_refundable"
+
+
+class RefundTooLarge(Conflict):
+    """This is more than is left to be refunded."""
+
+    code = "refund_too_large"
+
+
+class PaymentDisputed(Conflict):
+    """The buyer's bank has taken the money in a dispute; it cannot be refunded too."""
+
+    code = "payment_disputed"
+
+
 class DownloadIdSpent(Conflict):
     """This download id was used before, too long ago or for something else."""
 

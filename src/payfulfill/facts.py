@@ -94,7 +94,8 @@ TABLE: Final[Mapping[str, Mapping[str, Join]]] = {
         "by": once,
         "why": once,
         "at": min,
-        "attempt": max,  # part of the idempotency key
+        "attempt": max,  # its number, part of the idempotency key, and when it began
+        "lost": max,  # up to which attempt the key tells nothing any more
         "refused_at": min,  # for good: nothing was refunded
     },
     # https://docs.stripe.com/api/disputes/object

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -33,7 +34,7 @@ from payfulfill.errors import (
     ProductUnavailable,
     UnknownProduct,
 )
-from payfulfill.facts import OPEN, intents, order_key
+from payfulfill.facts import OPEN, SUCCEEDED, intents, order_key
 from payfulfill.fulfilment import Fulfilment, Recorded, numbered
 from payfulfill.ids import new_id
 from payfulfill.joined import gateway_beside, is_joined
@@ -50,6 +51,7 @@ from payfulfill.models import (
     ProductRef,
     PurchaseState,
     Quote,
+    Refund,
     require_limit,
 )
 from payfulfill.money import Money
@@ -75,6 +77,7 @@ from payfulfill.ports import (
     UnitOfWork,
     is_slow,
 )
+from payfulfill.refunds import RefundCore, Request
 from payfulfill.rules import Policy, is_open, spans
 
 T = TypeVar("T")
@@ -89,6 +92,7 @@ _ROUNDS: Final = 12
 _FAILURES: Final = 5
 _PATIENCE: Final = timedelta(seconds=25)
 _CLOCK_SLACK: Final = timedelta(minutes=5)  # between our clock and Stripe's, when listing
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _TOO_LATE: Final = ("payment_intent_unexpected_state", "resource_missing")
 _CHANGING: Final = "The payment keeps changing under our hands; try again."
 
@@ -111,6 +115,7 @@ class PaymentCore:
         self._clock = clock
         self._hook = hook
         self._policy = policy
+        self._refunds = RefundCore(store, gateway, clock, hook, policy)
 
     # --- create: look, decide, act, look again ------------------------------------------------
 
@@ -447,7 +452,12 @@ class PaymentCore:
     async def sync(self, payment_id: str, actor: Buyer) -> Payment:
         """See `PaymentService.sync`."""
         payment = await self.get(payment_id, actor)
-        if not is_open(payment) or payment.livemode != self._gateway.livemode:
+        if payment.livemode != self._gateway.livemode:
+            return payment
+        if any(intent["status"] == SUCCEEDED for _, intent in intents(payment.facts)):
+            target = Target(payment.buyer_id, payment.product, payment.id)
+            return await self._refunds.refresh(target)
+        if not is_open(payment):
             return payment
         payment = await self._read_again(payment)
         product = await settle(self._catalog.get(payment.product))
@@ -539,6 +549,26 @@ class PaymentCore:
             return await self.cancel(payment.id, SYSTEM)
         except (NotCancelable, PaymentProcessing):
             return await self.get(payment.id, SYSTEM)
+
+    # --- giving back -------------------------------------------------------------------------
+
+    async def refund(
+        self,
+        payment_id: str,
+        actor: Buyer,
+        amount: Money | None,
+        reason: str | None,
+        request_id: str | None,
+    ) -> Refund:
+        """See `PaymentService.refund`."""
+        if not actor.is_admin:
+            raise Forbidden("Only admins may refund.")
+        if request_id is not None and not _REQUEST_ID.fullmatch(request_id):
+            raise InvalidRequest("a request id is 1 to 100 letters, digits, - and _")
+        payment = await self.get(payment_id, actor)
+        target = Target(payment.buyer_id, payment.product, payment.id)
+        id = self._refunds.request_id(request_id)
+        return await self._refunds.make(target, Request(id, amount, actor.id, reason))
 
     # --- without money -----------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from payfulfill.colour import drive, require_async, require_sync
-from payfulfill.models import Buyer, Checkout, Payment, ProductRef, Quote
+from payfulfill.models import Buyer, Checkout, Payment, ProductRef, Quote, Refund
+from payfulfill.money import Money
 from payfulfill.payments.core import PaymentCore
 from payfulfill.ports import (
     AsyncSystemClock,
@@ -107,8 +108,9 @@ class PaymentService:
         return drive(self._core.history(buyer, limit, before))
 
     def sync(self, payment_id: str, *, actor: Buyer) -> Payment:
-        """Asks Stripe how a payment stands, while it is open, and records the answer: for a
-        buyer who waits while a webhook is late. Takes it back if the product is off sale.
+        """Asks Stripe how a payment stands, and records the answer: for a buyer who waits while a
+        webhook is late, and for support. An open one is taken back if its product is off sale; of
+        a paid one, refunds and disputes are read.
 
         Raises:
             NotFound, Forbidden: as `get` does.
@@ -124,6 +126,39 @@ class PaymentService:
             PaymentProcessing: the bank has it.
         """
         return drive(self._core.cancel(payment_id, actor))
+
+    def refund(
+        self,
+        payment_id: str,
+        *,
+        actor: Buyer,
+        amount: Money | None = None,
+        reason: str | None = None,
+        request_id: str | None = None,
+    ) -> Refund:
+        """Gives money back, through Stripe: all that is left, or a part of it.
+
+        Whatever breaks on the way, it is made once: after `GatewayUnavailable` it is reserved, and
+        `WebhookHandler.process_pending` finds out what became of it. So call again only with the
+        same `request_id`.
+
+        Args:
+            payment_id: The payment, by our id or by its intent's.
+            actor: The admin who does it.
+            amount: How much, in the payment's currency; all that is left by default. Of a payment
+                that was paid twice, what was paid last goes back first.
+            reason: Why, for whoever asks later.
+            request_id: The same one twice is one refund: 1 to 100 letters, digits, `-` and `_`.
+
+        Raises:
+            Forbidden: `actor` is no admin.
+            NotFound: there is no such payment.
+            NotRefundable, RefundTooLarge: that much is not there to be given back.
+            PaymentDisputed: a bank has the money.
+            CurrencyMismatch: the payment is in another currency.
+            InvalidRequest: the amount is nothing, or the request id no such one.
+        """
+        return drive(self._core.refund(payment_id, actor, amount, reason, request_id))
 
     def grant(self, buyer: Buyer, ref: ProductRef, *, actor: Buyer, reason: str) -> Payment:
         """Gives a product to a buyer without money; recorded as granted, by whom and why.
@@ -195,6 +230,18 @@ class AsyncPaymentService:
     async def cancel(self, payment_id: str, *, actor: Buyer) -> Payment:
         """See `PaymentService.cancel`."""
         return await self._core.cancel(payment_id, actor)
+
+    async def refund(
+        self,
+        payment_id: str,
+        *,
+        actor: Buyer,
+        amount: Money | None = None,
+        reason: str | None = None,
+        request_id: str | None = None,
+    ) -> Refund:
+        """See `PaymentService.refund`."""
+        return await self._core.refund(payment_id, actor, amount, reason, request_id)
 
     async def grant(self, buyer: Buyer, ref: ProductRef, *, actor: Buyer, reason: str) -> Payment:
         """See `PaymentService.grant`."""

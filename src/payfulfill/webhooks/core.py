@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -17,6 +18,7 @@ from typing import Any, Final, TypeVar
 from payfulfill.colour import settle
 from payfulfill.errors import (
     CannotJoin,
+    Conflict,
     GatewayRefused,
     PayfulfillError,
     SignatureRejected,
@@ -47,6 +49,7 @@ from payfulfill.ports import (
     UnitOfWork,
     is_slow,
 )
+from payfulfill.refunds import COMMAND, RefundCore
 from payfulfill.rules import FINDINGS, Policy
 from payfulfill.stripe.events import (
     HANDLED,
@@ -217,6 +220,7 @@ class WebhookCore:
         self._clock = clock
         self._hook = hook
         self._policy = policy
+        self._refunds = RefundCore(store, gateway, clock, hook, policy)
 
     async def handle(self, body: bytes, header: str | bytes | None) -> WebhookOutcome:
         """See `WebhookHandler.handle`."""
@@ -451,8 +455,45 @@ class WebhookCore:
             raise CannotJoin("process_pending() may call Stripe; use it with the store itself")
         now = self._clock.now()
         due = await self._run(lambda uow: uow.events.due(now, limit), read_only=True)
-        works = [self._work(restored(row.payload or "")) for row in due]
-        return [await self._answer(replace(work, listed=True)) for work in works]
+        return [await self._try_again(row) for row in due]
+
+    async def _try_again(self, row: StoredEvent) -> WebhookOutcome:
+        if row.type == COMMAND:
+            return await self._carry_out(row)
+        work = self._work(restored(row.payload or ""))
+        return await self._answer(replace(work, listed=True))
+
+    # --- refunds that are to be made -----------------------------------------------------------
+
+    async def _carry_out(self, row: StoredEvent) -> WebhookOutcome:
+        """Makes a refund that was begun, or finds out what became of it."""
+        event = Event(id=row.id, type=row.type)
+        work = _Work(event, Reading(), row)
+        try:
+            taken = await self._run(partial(self._lease, row=row))
+            if isinstance(taken, _Ending):
+                return _outcome(event, taken)
+            work = replace(work, row=taken)
+            ending = _DONE
+            with suppress(GatewayRefused, Conflict):  # it was noted that there will be none
+                await self._refunds.resume(taken)
+        except Unavailable as error:
+            ending = await self._run(partial(self._postpone, work=work, error=error))
+        except Exception as error:
+            ending = await self._park(work, error)
+        _report(event, ending)
+        return _outcome(event, ending)
+
+    async def _lease(self, uow: UnitOfWork, row: StoredEvent) -> _Ending | StoredEvent:
+        """Takes up an event of our own, unless another has it."""
+        held = await uow.events.lock(row.account, row.id)
+        known = self._known(held, listed=True)
+        if held is None or known is not None:
+            return known or _Ending(OutcomeKind.IGNORED, "gone")
+        until = self._clock.now() + _LEASE
+        leased = replace(held, next_try_at=until, leased_until=until)
+        await uow.events.save(leased)
+        return leased
 
     # --- rows of the store ---------------------------------------------------------------------
 
@@ -461,7 +502,7 @@ class WebhookCore:
         return replace(
             work.row,
             status=EventStatus.PENDING,
-            payload=redacted(work.event),
+            payload=work.row.payload or redacted(work.event),
             next_try_at=until,
             leased_until=until,
         )
@@ -471,7 +512,7 @@ class WebhookCore:
         return replace(
             row,
             status=EventStatus.PENDING,
-            payload=redacted(event),
+            payload=row.payload or redacted(event),
             note=_named(error),
             tries=row.tries + 1,
             next_try_at=self._clock.now() + delay,

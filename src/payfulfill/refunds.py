@@ -1,0 +1,407 @@
+"""Refunds that we ask Stripe for: each is made once, or not at all.
+
+The request is a fact of its payment before Stripe hears of it, and reserves its amount. Its id
+rides in the refund's metadata, by which the two become one. Beside it stands a pending event of our
+own, so that whoever works off pending events finishes what a crash left.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final, NoReturn, TypeVar
+
+from payfulfill.colour import settle
+from payfulfill.errors import (
+    CannotJoin,
+    GatewayFailed,
+    GatewayRefused,
+    GatewayUnavailable,
+    InvalidRequest,
+    NotFound,
+    NotRefundable,
+    PayfulfillError,
+    PaymentDisputed,
+    RefundTooLarge,
+    Unavailable,
+)
+from payfulfill.facts import SUCCEEDED, fact_key, intents, join
+from payfulfill.fulfilment import Fulfilment, Recorded, numbered
+from payfulfill.ids import new_id
+from payfulfill.joined import gateway_beside, is_joined
+from payfulfill.models import (
+    Dispute,
+    EventStatus,
+    Facts,
+    Payment,
+    ProductRef,
+    Refund,
+    RefundStatus,
+    StoredEvent,
+    Subject,
+)
+from payfulfill.money import Money
+from payfulfill.ports import Clock, Gateway, PurchaseHook, Store, Target, UnitOfWork, is_slow
+from payfulfill.rules import Policy, disputes, refunds
+from payfulfill.stripe.events import PAYMENT_KEY
+from payfulfill.stripe.reversals import REFUND_KEY
+
+T = TypeVar("T")
+
+log = logging.getLogger("payfulfill.refunds")
+
+COMMAND: Final = "payfulfill.refund"
+"""The type of our own event that stands for a refund to be made."""
+
+_KEY_LIFETIME: Final = timedelta(hours=23)
+"""How long an idempotency key is relied on; Stripe keeps it for at least 24 hours:
+https://docs.stripe.com/api/idempotent_requests"""
+_LEASE: Final = timedelta(seconds=60)
+_ROUNDS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A refund as it is asked for.
+
+    Attributes:
+        id: Ours.
+        amount: How much; None: all that is left.
+        by: Who asks.
+        why: Why.
+    """
+
+    id: str
+    amount: Money | None
+    by: str
+    why: str | None
+
+
+# --- Decisions: pure ---------------------------------------------------------------------------
+
+
+def parameters_of(payment: Payment, request: Request) -> dict[str, Any]:
+    """What Stripe is sent: https://docs.stripe.com/api/refunds/create
+
+    Of a payment that was paid twice, what was paid last goes back first.
+
+    Raises:
+        NotRefundable, RefundTooLarge, PaymentDisputed: it cannot be refunded.
+        CurrencyMismatch: the payment is in another currency.
+        InvalidRequest: the amount is nothing, or less.
+    """
+    left = next(((id, left) for id, left in _left(payment) if left > 0), None)
+    if left is None:
+        raise NotRefundable
+    intent_id, most = left[0], Money(left[1], payment.amount.currency)
+    if any(_withholds(dispute, intent_id) for dispute in disputes(payment)):
+        raise PaymentDisputed
+    wanted = most if request.amount is None else request.amount
+    if wanted.is_negative or wanted.is_zero:
+        raise InvalidRequest("a refund is of more than nothing")
+    if wanted > most:
+        raise RefundTooLarge(f"Only {most} can be refunded.")
+    return {
+        "payment_intent": intent_id,
+        "amount": wanted.amount,
+        "metadata": {PAYMENT_KEY: payment.id, REFUND_KEY: request.id},
+    }
+
+
+def _left(payment: Payment) -> list[tuple[str, int]]:
+    """What is left of each intent that was paid, the last paid first."""
+    paid = [
+        (intent.get("paid_at", 0), id, intent["amount_received"])
+        for id, intent in intents(payment.facts)
+        if intent["status"] == SUCCEEDED
+    ]
+    taken = [one for one in refunds(payment) if one.counts or one.status is RefundStatus.REQUESTED]
+    return [
+        (id, received - sum(one.amount.amount for one in taken if one.intent_id == id))
+        for _, id, received in sorted(paid, reverse=True)
+    ]
+
+
+def _withholds(dispute: Dispute, intent_id: str) -> bool:
+    """Whether a dispute keeps an intent from being refunded."""
+    over = dispute.status in ("won", "warning_closed")
+    return dispute.intent_id == intent_id and not over and not dispute.refundable
+
+
+@dataclass(frozen=True, slots=True)
+class _Send:
+    """Ask Stripe for it, or learn what became of asking: the same key tells."""
+
+    parameters: Mapping[str, Any]
+    key: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """The key can no longer tell: look through the intent's refunds."""
+
+    intent_id: str
+    number: int
+
+
+def next_step(payment: Payment, refund_id: str, now: datetime) -> Refund | _Send | _List:
+    """What to do for a refund that was asked for; the refund itself once nothing is left to do."""
+    refund = next(one for one in refunds(payment) if one.id == refund_id)
+    if refund.status is not RefundStatus.REQUESTED:
+        return refund
+    fact = payment.facts[fact_key("request", refund_id)]
+    number, began = fact["attempt"]
+    old = now.timestamp() - began >= _KEY_LIFETIME.total_seconds()
+    if old or fact.get("lost", 0) >= number:
+        return _List(refund.intent_id, number)
+    return _Send(fact["parameters"][0], f"{payment.id}:{refund_id}:{number}", number)
+
+
+# --- Doing it ----------------------------------------------------------------------------------
+
+
+class RefundCore:
+    """Makes refunds, for the payment services and for whoever works off pending events."""
+
+    def __init__(
+        self,
+        store: Store,
+        gateway: Gateway,
+        clock: Clock,
+        hook: PurchaseHook | None,
+        policy: Policy,
+    ) -> None:
+        self._store = store
+        self._gateway = gateway_beside(store, gateway)
+        self._clock = clock
+        self._hook = hook
+        self._policy = policy
+
+    def request_id(self, given: str | None) -> str:
+        """The id of a request; the same for the same one that was given."""
+        return new_id("rfd", self._clock.now()) if given is None else f"rfd_{given}"
+
+    async def make(self, target: Target, request: Request) -> Refund:
+        """Makes a refund, or finds the one that was made of the same request.
+
+        Raises:
+            NotRefundable, RefundTooLarge, PaymentDisputed: it cannot be refunded; Stripe was not
+                asked, or said so.
+            GatewayUnavailable: whether it was made is not known yet; it will be found out.
+            GatewayRefused: Stripe refused for another reason; nothing was refunded.
+        """
+        if is_joined(self._store):
+            raise CannotJoin
+        fresh = await self._run(partial(self._reserve, target=target, request=request))
+        return await self._carry_out(target, request.id, again=not fresh)
+
+    async def _reserve(self, uow: UnitOfWork, target: Target, request: Request) -> bool:
+        """Writes down that it is to be made; False if that stands there already."""
+        await uow.events.add(self._command(target, request.id))
+        slot = await uow.slots.lock(target.buyer_id, target.product)
+        payment = await self._locked(uow, target)
+        key = fact_key("request", request.id)
+        if key in payment.facts:
+            return False
+        if payment.livemode != self._gateway.livemode:
+            raise NotRefundable("This payment is of another mode than the key.")
+        now = int(self._clock.now().timestamp())
+        fact: dict[str, Any] = {
+            "parameters": [parameters_of(payment, request)],
+            "by": [request.by],
+            "at": now,
+            "attempt": [1, now],
+        }
+        if request.why is not None:
+            fact["why"] = [request.why]
+        await self._fulfilment().record(uow, payment, slot, {key: fact})
+        return True
+
+    async def resume(self, command: StoredEvent) -> Refund:
+        """Makes a refund that was begun before, or finds out what became of it.
+
+        Raises:
+            GatewayUnavailable: that cannot be told yet.
+        """
+        told = json.loads(command.payload or "{}")
+        product = ProductRef(*told["product"])
+        target = Target(told["buyer"], product, told["payment"])
+        return await self._carry_out(target, told["refund"], again=True)
+
+    async def _carry_out(self, target: Target, refund_id: str, *, again: bool) -> Refund:
+        """Takes one step after the other, until it is known what became of it.
+
+        Args:
+            target: Whose payment it is.
+            refund_id: Which of its refunds.
+            again: Whether Stripe may have been asked before.
+        """
+        resumed = again
+        for _ in range(_ROUNDS):
+            payment = await self._payment(target)
+            match next_step(payment, refund_id, self._clock.now()):
+                case Refund() as refund:
+                    if resumed:
+                        await self._end(target, refund_id, {})
+                    return refund
+                case _Send() as step:
+                    await self._send(target, refund_id, step, again=again)
+                    again = True
+                case _List() as step:
+                    again = await self._find(target, refund_id, step)
+        raise GatewayUnavailable("The refund keeps changing under our hands; try again.")
+
+    async def _send(self, target: Target, refund_id: str, step: _Send, *, again: bool) -> None:
+        try:
+            answer = await self._gateway.refund(step.parameters, step.key)
+        except GatewayFailed:
+            await self._note(target, refund_id, {"lost": step.number})
+        except GatewayRefused as error:
+            if not again:
+                await self._refuse(target, refund_id, error)
+            # It speaks of this time; what was sent before may have been done.
+            await self._note(target, refund_id, {"lost": step.number})
+        else:
+            await self._end(target, refund_id, answer.facts)
+
+    async def _refuse(self, target: Target, refund_id: str, error: GatewayRefused) -> NoReturn:
+        """Releases what was reserved, and says why in our words, where we have them."""
+        now = int(self._clock.now().timestamp())
+        await self._end(target, refund_id, {fact_key("request", refund_id): {"refused_at": now}})
+        log.error(
+            "Stripe refused to refund %s: %s",
+            target.payment_id,
+            error.message,
+            extra={"payment_id": target.payment_id, "reason": error.reason},
+        )
+        with suppress(Unavailable):  # something may have happened that we have not heard of
+            payment = await self.refresh(target)
+            refund = next(one for one in refunds(payment) if one.id == refund_id)
+            parameters_of(payment, Request(refund_id, refund.amount, "", None))
+        raise error
+
+    async def _find(self, target: Target, refund_id: str, step: _List) -> bool:
+        """Looks for a refund among those that Stripe has; one that isn't there was never made,
+        and may be asked for anew."""
+        found = await self._gateway.read(Subject("refunds", step.intent_id))
+        now = int(self._clock.now().timestamp())
+        attempt: Facts = {fact_key("request", refund_id): {"attempt": [step.number + 1, now]}}
+        made = any(refund_id in fact.get("request", ()) for fact in found.facts.values())
+        await self._observe(target, join(found.facts, {} if made else attempt))
+        return made
+
+    async def _note(self, target: Target, refund_id: str, fact: Mapping[str, Any]) -> None:
+        await self._observe(target, {fact_key("request", refund_id): fact})
+
+    async def refresh(self, target: Target) -> Payment:
+        """Reads from Stripe what became of the money that was paid."""
+        payment = await self._run(partial(self._numbered, target=target))
+        news: Facts = {}
+        for intent_id, intent in intents(payment.facts):
+            if intent["status"] == SUCCEEDED:
+                made = await self._gateway.read(Subject("refunds", intent_id))
+                opened = await self._gateway.read(Subject("disputes", intent_id))
+                news = join(join(news, made.facts), numbered(opened, payment.reads))
+        return (await self._observe(target, news)).payment
+
+    async def _numbered(self, uow: UnitOfWork, target: Target) -> Payment:
+        """The payment with the next number taken, for a read of Stripe."""
+        await uow.slots.lock(target.buyer_id, target.product)
+        payment = await self._locked(uow, target)
+        payment = replace(payment, reads=payment.reads + 1)
+        await uow.payments.save(payment)
+        return payment
+
+    # --- the store -----------------------------------------------------------------------------
+
+    def _command(self, target: Target, refund_id: str) -> StoredEvent:
+        """Our own event that stands for a refund to be made; at first it is leased to us."""
+        now = self._clock.now()
+        words = {
+            "buyer": target.buyer_id,
+            "product": [target.product.type, target.product.id],
+            "payment": target.payment_id,
+            "refund": refund_id,
+        }
+        return StoredEvent(
+            account="",
+            id=_command_id(target, refund_id),
+            type=COMMAND,
+            livemode=self._gateway.livemode,
+            created_at=now,
+            received_at=now,
+            status=EventStatus.PENDING,
+            payment_id=target.payment_id,
+            payload=json.dumps(words),
+            next_try_at=now + _LEASE,
+            leased_until=now + _LEASE,
+        )
+
+    async def _end(self, target: Target, refund_id: str, news: Facts) -> None:
+        """Joins what is known at last, and ends the event that stands for it."""
+
+        async def body(uow: UnitOfWork) -> Recorded:
+            command = await uow.events.lock("", _command_id(target, refund_id))
+            recorded = await self._recorded(uow, target, news)
+            if command is not None and command.status is EventStatus.PENDING:
+                done = replace(
+                    command,
+                    status=EventStatus.DONE,
+                    note=None,
+                    payload=None,
+                    next_try_at=None,
+                    leased_until=None,
+                )
+                await uow.events.save(done)
+            return recorded
+
+        (await self._run(body)).log()
+
+    async def _observe(self, target: Target, news: Facts) -> Recorded:
+        recorded = await self._run(partial(self._recorded, target=target, news=news))
+        recorded.log()
+        return recorded
+
+    async def _recorded(self, uow: UnitOfWork, target: Target, news: Facts) -> Recorded:
+        recorded = await self._fulfilment().observe(uow, target, news)
+        if recorded is None:
+            raise _gone(target)
+        return recorded
+
+    async def _payment(self, target: Target) -> Payment:
+        payment = await self._run(
+            lambda uow: uow.payments.get(target.buyer_id, target.payment_id), read_only=True
+        )
+        if payment is None:
+            raise _gone(target)
+        return payment
+
+    async def _locked(self, uow: UnitOfWork, target: Target) -> Payment:
+        payment = await uow.payments.lock(target.buyer_id, target.payment_id)
+        if payment is None:
+            raise _gone(target)
+        return payment
+
+    def _fulfilment(self) -> Fulfilment:
+        return Fulfilment(self._clock.now(), self._hook, self._policy)
+
+    async def _run(
+        self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
+    ) -> T:
+        if not read_only and is_slow(self._hook):
+            return await settle(self._store.run(body, alone=True))
+        return await settle(self._store.run(body, read_only=read_only))
+
+
+def _command_id(target: Target, refund_id: str) -> str:
+    return f"refund:{target.payment_id}:{refund_id}"
+
+
+def _gone(target: Target) -> PayfulfillError:
+    return NotFound(f"There is no payment {target.payment_id} any more.")
