@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from payfulfill.stores import SQLiteStore, queries
-from payfulfill.stores.sqlite_connections import DIALECT
+from payfulfill.stores.sqlite_work import ABOUT, DIALECT
 
 PAGE = Path(__file__).parents[2] / "docs" / "sqlite.md"
 _SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
@@ -20,7 +20,7 @@ _SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 
 def _statements() -> dict[str, str]:
     """Every statement by its name, also those that a function puts together."""
-    found = {"lock_slot": DIALECT.lock_slot}
+    found = {"lock_slot": DIALECT.lock_slot, "ABOUT": ABOUT}
     for name, thing in vars(queries).items():
         if isinstance(thing, str) and _SQL.match(thing):
             found[name] = thing

@@ -13,14 +13,8 @@ from typing import Any, Final, Literal, NamedTuple
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.stores.rows import Row
 from payfulfill.stores.schema import SCHEMA
-from payfulfill.stores.sql import Dialect, SqlUnitOfWork
 from payfulfill.stores.sqlite_schema import JOURNAL
-
-DIALECT: Final = Dialect(
-    for_update="",  # a write transaction locks the whole database
-    lock_slot="SELECT payment_id FROM payfulfill_slots "
-    "WHERE buyer_id = ? AND product_type = ? AND product_id = ?",
-)
+from payfulfill.stores.sqlite_work import SQLiteUnitOfWork
 
 _ENVIRONMENT: Final = frozenset(
     {
@@ -131,7 +125,7 @@ class Opened(NamedTuple):
     """A connection, and how a body sees it."""
 
     connection: sqlite3.Connection
-    uow: SqlUnitOfWork
+    uow: SQLiteUnitOfWork
 
 
 class Connections:
@@ -190,7 +184,7 @@ class Connections:
             raise
         self._file = self._identity()
         self._was_there = True
-        return Opened(connection, SqlUnitOfWork(_Statements(connection), DIALECT, connection))
+        return Opened(connection, SQLiteUnitOfWork(_Statements(connection), connection))
 
     def _identity(self) -> tuple[int, int] | None:
         """Which file the name stands for now."""
