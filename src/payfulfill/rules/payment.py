@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intents, order_key
 from payfulfill.models import Facts, Payment, PaymentStatus, utc
@@ -25,16 +24,14 @@ FINDINGS: Final[Mapping[str, str]] = {
 """Everything that opens a review, and what it means."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something about a payment that a person must look at."""
 
     code: str
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(NamedTuple):
     """What the facts make of a payment.
 
     Attributes:

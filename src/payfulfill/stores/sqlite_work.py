@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from payfulfill.errors import StoreUnavailable
-from payfulfill.models import StoredEvent
+from payfulfill.models import StoredEvent, changed
 from payfulfill.ports import Taken, Target
 from payfulfill.stores import rows
 from payfulfill.stores.rows import PAYMENT, PURCHASE
@@ -49,7 +48,7 @@ class SQLiteUnitOfWork(SqlUnitOfWork):
         for ref in refs:
             found = found or await self._statements.fetch(ABOUT, (ref,))
         if found:
-            event = replace(event, payment_id=found[0][_SLOT - 1])
+            event = changed(event, payment_id=found[0][_SLOT - 1])
         added = await self.events.add(event)
         held = event if added else await self.events.lock(event.account, event.id)
         if held is None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from payfulfill.colour import settle
 from payfulfill.errors import (
@@ -83,8 +83,7 @@ EVENT_TYPES: Final = tuple(HANDLED)
 """The events to choose for the endpoint at Stripe; any others are ignored."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     """One event on its way.
 
     Attributes:
@@ -100,8 +99,7 @@ class _Work:
     listed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Ending:
+class _Ending(NamedTuple):
     """What became of an event, for now or for good."""
 
     kind: OutcomeKind
@@ -109,8 +107,7 @@ class _Ending:
     recorded: Recorded | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(NamedTuple):
     """The intent must be read from Stripe first; the event is leased to us meanwhile.
 
     Attributes:
@@ -250,7 +247,7 @@ class WebhookCore:
         if not taken.added:
             known = self._known(taken.event, listed=work.listed)
             if known is not None:
-                return replace(known, recorded=Recorded(taken.payment)) if taken.payment else known
+                return known._replace(recorded=Recorded(taken.payment)) if taken.payment else known
         work = _Work(work.event, work.reading, taken.event)
         return await self._write(uow, work, await self._process(uow, work, taken))
 
@@ -300,7 +297,7 @@ class WebhookCore:
         if isinstance(step, int):
             row = self._leased(work)
             await uow.events.save(row)
-            return _Look(replace(work, row=row), step)
+            return _Look(work._replace(row=row), step)
         row = work.row if _says(work.row, step) else self._ended(work, step)
         if row is not work.row:
             await uow.events.save(row)
@@ -382,7 +379,7 @@ class WebhookCore:
         else:
             await uow.events.save(row)
             return ending
-        await self._write(uow, replace(work, row=row), ending)
+        await self._write(uow, work._replace(row=row), ending)
         return ending
 
     async def process_pending(self, limit: int) -> list[WebhookOutcome]:
@@ -392,7 +389,7 @@ class WebhookCore:
         now = self._clock.now()
         due = await self._run(lambda uow: uow.events.due(now, limit), read_only=True)
         works = [self._work(restored(row.payload or "")) for row in due]
-        return [await self._answer(replace(work, listed=True)) for work in works]
+        return [await self._answer(work._replace(listed=True)) for work in works]
 
     # --- rows of the store ---------------------------------------------------------------------
 
