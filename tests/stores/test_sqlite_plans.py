@@ -113,3 +113,12 @@ def test_the_page_says_which_index_is_used(filled: sqlite3.Connection) -> None:
     for name, lookup in rows:
         (step,) = _plan(filled, STATEMENTS[name])
         assert step.endswith(lookup), name
+
+
+def test_what_an_event_is_about_is_looked_up_as_by_four_statements(
+    filled: sqlite3.Connection,
+) -> None:
+    alone = ("GET_REF", "lock_slot", "GET_PAYMENT", "OF_PRODUCT")
+    lookups = [_plan(filled, STATEMENTS[name])[0].partition(" USING ")[2] for name in alone]
+    steps = _plan(filled, ABOUT)
+    assert [step.partition(" USING ")[2].removesuffix(" LEFT-JOIN") for step in steps] == lookups
