@@ -61,7 +61,7 @@ class PlainStore:
         self._opened = self._connections.connect("PRAGMA synchronous = FULL")
 
     def run(self, body: Any, *, read_only: bool = False) -> Any:
-        connection, uow = self._opened
+        connection, _, uow = self._opened
         with self._lock:
             connection.execute("BEGIN IMMEDIATE")
             try:

@@ -6,7 +6,6 @@ Access is computed from the store on every call; nothing is cached.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -163,7 +162,7 @@ async def _take(uow: UnitOfWork, buyer_id: str, found: Iterable[Right]) -> Right
             return right
         count = await uow.downloads.count(buyer_id, right.purchase.id, right.limit)
         if count is not None:
-            return replace(right, remaining=right.limit - count)
+            return right._replace(remaining=right.limit - count)
     return None
 
 

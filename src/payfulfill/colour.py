@@ -38,7 +38,7 @@ def drive(answer: Awaitable[T]) -> T:
 
 async def settle(answer: MaybeAwaitable[T]) -> T:
     """The value of what a port answered."""
-    if inspect.isawaitable(answer):
+    if isinstance(answer, Awaitable):  # inspect.isawaitable() takes four times as long
         return cast("T", await answer)
     return answer
 

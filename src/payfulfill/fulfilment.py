@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from payfulfill.colour import settle
 from payfulfill.errors import PayfulfillError
@@ -21,6 +22,7 @@ from payfulfill.models import (
     PurchaseKind,
     PurchaseState,
     Review,
+    changed,
 )
 from payfulfill.ports import Observed, PurchaseHook, Target, UnitOfWork
 from payfulfill.rules import FINDINGS, Finding, Policy, Standing, assess, concerns, rank
@@ -28,8 +30,7 @@ from payfulfill.rules import FINDINGS, Finding, Policy, Standing, assess, concer
 log = logging.getLogger("payfulfill.fulfilment")
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """What became of a payment.
 
     Attributes:
@@ -100,7 +101,7 @@ class Fulfilment:
         if standing.paid_at is not None or purchase_id is not None:
             purchase_id, duplicates = await self._fulfil(uow, payment, standing, siblings)
             opened += duplicates
-        updated = replace(
+        updated = changed(
             payment,
             facts=facts,
             status=standing.status,

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.stores.proxy import Message, MongoReader, PostgresReader, Wire
 from tests.stores.syscalls import SUPPORTED, asked, let, tell_writes
@@ -160,8 +160,18 @@ def _readable(*files: Any) -> list[Any]:
 def _instrument(fate: Fate) -> None:
     """Gives every SQLite connection from now on a boundary around each statement."""
 
+    class FatefulCursor(sqlite3.Cursor):
+        def execute(self, *arguments: Any, **options: Any) -> Self:
+            fate.boundary()
+            super().execute(*arguments, **options)
+            fate.boundary()
+            return self
+
     class FatefulConnection(sqlite3.Connection):
-        def execute(self, *arguments: Any, **options: Any) -> sqlite3.Cursor:
+        def cursor(self, factory: Any = FatefulCursor) -> Any:
+            return super().cursor(factory)
+
+        def execute(self, *arguments: Any, **options: Any) -> sqlite3.Cursor:  # asks for none
             fate.boundary()
             cursor = super().execute(*arguments, **options)
             fate.boundary()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from payfulfill.stores import SQLiteStore, queries
-from payfulfill.stores.sqlite_connections import DIALECT
+from payfulfill.stores.sqlite_work import ABOUT, DIALECT
 
 PAGE = Path(__file__).parents[2] / "docs" / "sqlite.md"
 _SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
@@ -20,7 +20,7 @@ _SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 
 def _statements() -> dict[str, str]:
     """Every statement by its name, also those that a function puts together."""
-    found = {"lock_slot": DIALECT.lock_slot}
+    found = {"lock_slot": DIALECT.lock_slot, "ABOUT": ABOUT}
     for name, thing in vars(queries).items():
         if isinstance(thing, str) and _SQL.match(thing):
             found[name] = thing
@@ -113,3 +113,12 @@ def test_the_page_says_which_index_is_used(filled: sqlite3.Connection) -> None:
     for name, lookup in rows:
         (step,) = _plan(filled, STATEMENTS[name])
         assert step.endswith(lookup), name
+
+
+def test_what_an_event_is_about_is_looked_up_as_by_four_statements(
+    filled: sqlite3.Connection,
+) -> None:
+    alone = ("GET_REF", "lock_slot", "GET_PAYMENT", "OF_PRODUCT")
+    lookups = [_plan(filled, STATEMENTS[name])[0].partition(" USING ")[2] for name in alone]
+    steps = _plan(filled, ABOUT)
+    assert [step.partition(" USING ")[2].removesuffix(" LEFT-JOIN") for step in steps] == lookups

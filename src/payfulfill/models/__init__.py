@@ -3,6 +3,7 @@
 Times are aware datetimes in UTC. Money is integer minor units (`payfulfill.money`).
 """
 
+from payfulfill.models.changing import changed
 from payfulfill.models.checks import MAX_ID_LENGTH, require_id, require_limit, storable
 from payfulfill.models.event import (
     EventStatus,
@@ -81,6 +82,7 @@ __all__ = [
     "Tag",
     "Terms",
     "WebhookOutcome",
+    "changed",
     "require_id",
     "require_limit",
     "storable",

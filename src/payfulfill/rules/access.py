@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from payfulfill.models import (
     AccessDecision,
@@ -43,8 +42,7 @@ ALLOWED: Final = frozenset({"owned", "subscribed", "covered"})
 _TELLING: Final = {code: place for place, code in enumerate(REASONS)}
 
 
-@dataclass(frozen=True, slots=True)
-class Right:
+class Right(NamedTuple):
     """What one purchase says about one product now."""
 
     code: str
@@ -187,9 +185,12 @@ def _without_right(payment: Payment | None, *, known: bool) -> str:
 
 
 def _reason(right: Right) -> str:
+    words = REASONS[right.code]
+    if "{" not in words:
+        return words
     end = right.span.end
     subscribed = right.purchase.kind is PurchaseKind.SUBSCRIPTION
-    return REASONS[right.code].format(
+    return words.format(
         start=day(right.span.start),
         end="" if end is None else day(end),
         limit=right.limit,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intents, order_key
 from payfulfill.models import Facts, Payment, PaymentStatus, PurchaseState, RefundStatus, utc
@@ -40,8 +39,7 @@ FINDINGS: Final[Mapping[str, str]] = {
 """Everything that opens a review, and what it means."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something about a payment that a person must look at.
 
     Attributes:
@@ -55,8 +53,7 @@ class Finding:
     subject: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(NamedTuple):
     """What the facts make of a payment.
 
     Attributes:
@@ -107,8 +104,7 @@ _STATUS: Final = (
 """The first row that holds is the payment's status."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Paid:
+class _Paid(NamedTuple):
     """An intent that succeeded."""
 
     id: str

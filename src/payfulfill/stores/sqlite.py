@@ -161,15 +161,15 @@ class SQLiteStore(Closing):
             reader = readers.pop()
         except IndexError:
             reader = self._connections.connect("PRAGMA query_only = 1")
-        connection, uow = reader
+        connection, cursor, uow = reader
         healthy = True
         try:
-            connection.execute("BEGIN")
+            cursor.execute("BEGIN")
             try:
                 return drive(body(uow))
             finally:
                 if connection.in_transaction:
-                    connection.execute("ROLLBACK")  # nothing was written
+                    cursor.execute("ROLLBACK")  # nothing was written
         except sqlite3.Error:
             healthy = False
             raise

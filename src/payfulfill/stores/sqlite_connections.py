@@ -13,14 +13,8 @@ from typing import Any, Final, Literal, NamedTuple
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.stores.rows import Row
 from payfulfill.stores.schema import SCHEMA
-from payfulfill.stores.sql import Dialect, SqlUnitOfWork
 from payfulfill.stores.sqlite_schema import JOURNAL
-
-DIALECT: Final = Dialect(
-    for_update="",  # a write transaction locks the whole database
-    lock_slot="SELECT payment_id FROM payfulfill_slots "
-    "WHERE buyer_id = ? AND product_type = ? AND product_id = ?",
-)
+from payfulfill.stores.sqlite_work import SQLiteUnitOfWork
 
 _ENVIRONMENT: Final = frozenset(
     {
@@ -100,38 +94,40 @@ class _Statements:
     """A connection of sqlite3's, as the repositories use it.
 
     An error that a hook swallowed can have ended its transaction; what follows would commit by
-    itself, and is refused.
+    itself, and is refused. All statements share a cursor, for each is done with before the next.
     """
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_cursor")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, cursor: sqlite3.Cursor) -> None:
         self._connection = connection
+        self._cursor = cursor
 
     async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Row]:
         if not self._connection.in_transaction:
             raise ConfigurationError(ENDED)
-        return self._connection.execute(sql, parameters).fetchall()
+        return self._cursor.execute(sql, parameters).fetchall()
 
     async def execute(self, sql: str, parameters: Sequence[Any]) -> int:
         if not self._connection.in_transaction:
             raise ConfigurationError(ENDED)
-        return self._connection.execute(sql, parameters).rowcount
+        return self._cursor.execute(sql, parameters).rowcount
 
     async def send(self, sql: str, parameters: Sequence[Any]) -> None:
         if not self._connection.in_transaction:
             raise ConfigurationError(ENDED)
-        self._connection.execute(sql, parameters)
+        self._cursor.execute(sql, parameters)
 
     async def flush(self) -> None:
         pass
 
 
 class Opened(NamedTuple):
-    """A connection, and how a body sees it."""
+    """A connection, its cursor for statements of ours, and how a body sees it."""
 
     connection: sqlite3.Connection
-    uow: SqlUnitOfWork
+    cursor: sqlite3.Cursor
+    uow: SQLiteUnitOfWork
 
 
 class Connections:
@@ -190,7 +186,9 @@ class Connections:
             raise
         self._file = self._identity()
         self._was_there = True
-        return Opened(connection, SqlUnitOfWork(_Statements(connection), DIALECT, connection))
+        cursor = connection.cursor()
+        uow = SQLiteUnitOfWork(_Statements(connection, cursor), connection)
+        return Opened(connection, cursor, uow)
 
     def _identity(self) -> tuple[int, int] | None:
         """Which file the name stands for now."""
@@ -202,8 +200,7 @@ class Connections:
 
     def require_same_file(self) -> None:
         """Writes to a file that was deleted would succeed, and be gone with the last connection."""
-        file = self._file
-        if file is None or self._identity() == file:
+        if self._file is None or self._identity() == self._file:
             return
         # Not closed, for other threads may be in the midst of using them.
         self.leave_open()

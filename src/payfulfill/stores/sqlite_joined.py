@@ -11,8 +11,8 @@ from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError
 from payfulfill.ports import Body
 from payfulfill.stores.rows import Row
-from payfulfill.stores.sql import SqlUnitOfWork
-from payfulfill.stores.sqlite_connections import DIALECT, require_schema
+from payfulfill.stores.sqlite_connections import require_schema
+from payfulfill.stores.sqlite_work import SQLiteUnitOfWork
 from payfulfill.stores.sqlite_writer import told
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ def run_inside(connection: sqlite3.Connection, body: Body[T], path: Path) -> T:
 def _undoable(connection: sqlite3.Connection, body: Body[T]) -> T:
     connection.execute(f"SAVEPOINT {_SAVEPOINT}")
     try:
-        result = drive(body(SqlUnitOfWork(_Statements(connection), DIALECT, connection)))
+        result = drive(body(SQLiteUnitOfWork(_Statements(connection), connection)))
     except BaseException:
         if connection.in_transaction:  # some errors end it
             connection.execute(f"ROLLBACK TO {_SAVEPOINT}")

@@ -76,10 +76,10 @@ class Writer:
         if lock is not None:
             lock.acquire(deadline)
         try:
-            connection, uow = self._begin(deadline)
+            connection, cursor, uow = self._begin(deadline)
             try:
                 result = self._drive(body, uow)
-                connection.execute(_COMMIT)
+                cursor.execute(_COMMIT)
             except BaseException:
                 self._connections.roll_back(connection)
                 raise
@@ -136,14 +136,14 @@ class Writer:
         try:
             if lock is not None:
                 lock.acquire(deadline)
-            connection, uow = self._begin(deadline)
+            connection, cursor, uow = self._begin(deadline)
             try:
                 for member in [*served]:
-                    self._run_inside(member, connection, uow)
+                    self._run_inside(member, cursor, uow)
                 for member in more:
                     served.append(member)
-                    self._run_inside(member, connection, uow)
-                connection.execute(_COMMIT)
+                    self._run_inside(member, cursor, uow)
+                cursor.execute(_COMMIT)
             except BaseException:
                 if self._is_guarded(connection):
                     self._connections.roll_back(connection)
@@ -158,19 +158,17 @@ class Writer:
                 lock.release()
         return "committed"
 
-    def _run_inside(
-        self, member: Member[Any], connection: sqlite3.Connection, uow: SqlUnitOfWork
-    ) -> None:
+    def _run_inside(self, member: Member[Any], cursor: sqlite3.Cursor, uow: SqlUnitOfWork) -> None:
         """Runs a member in a transaction that it shares, which it cannot end and still be told
         that all went well."""
-        connection.execute(_SAVEPOINT)
+        cursor.execute(_SAVEPOINT)
         try:
             member.result = member.context.run(self._drive, member.body, uow)
             member.error = None
         except BaseException as error:  # it is the outcome
             member.error = told(error)
-            connection.execute(_ROLL_BACK)  # fails if the whole transaction is lost
-        connection.execute(_RELEASE)
+            cursor.execute(_ROLL_BACK)  # fails if the whole transaction is lost
+        cursor.execute(_RELEASE)
 
     # --- what bodies may do --------------------------------------------------------------------
 
@@ -217,9 +215,9 @@ class Writer:
         # In whole seconds, for each number is one more statement in sqlite3's cache.
         seconds = max(math.ceil(deadline - time.monotonic()), 1)
         if seconds != self._patience:
-            opened.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000}")
+            opened.cursor.execute(f"PRAGMA busy_timeout = {seconds * 1000}")
             self._patience = seconds
-        opened.connection.execute("BEGIN IMMEDIATE")
+        opened.cursor.execute("BEGIN IMMEDIATE")
         return opened
 
     def _open(self) -> Opened:

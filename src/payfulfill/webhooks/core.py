@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from payfulfill.colour import settle
 from payfulfill.errors import (
@@ -88,8 +88,7 @@ EVENT_TYPES: Final = tuple(HANDLED)
 """The events to choose for the endpoint at Stripe; any others are ignored."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     """One event on its way.
 
     Attributes:
@@ -105,8 +104,7 @@ class _Work:
     listed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Ending:
+class _Ending(NamedTuple):
     """What became of an event, for now or for good."""
 
     kind: OutcomeKind
@@ -114,8 +112,7 @@ class _Ending:
     recorded: Recorded | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(NamedTuple):
     """Something must be read from Stripe first.
 
     Attributes:
@@ -128,8 +125,7 @@ class _Read:
     number: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(NamedTuple):
     """The same, with the event, which is leased to us meanwhile."""
 
     work: _Work
@@ -296,7 +292,7 @@ class WebhookCore:
         if not taken.added:
             known = self._known(taken.event, listed=work.listed)
             if known is not None:
-                return replace(known, recorded=Recorded(taken.payment)) if taken.payment else known
+                return known._replace(recorded=Recorded(taken.payment)) if taken.payment else known
         work = _Work(work.event, work.reading, taken.event)
         return await self._write(uow, work, await self._process(uow, work, taken))
 
@@ -353,7 +349,7 @@ class WebhookCore:
         if isinstance(step, _Read):
             row = self._leased(work)
             await uow.events.save(row)
-            return _Look(replace(work, row=row), step)
+            return _Look(work._replace(row=row), step)
         row = work.row if _says(work.row, step) else self._ended(work, step)
         if row is not work.row:
             await uow.events.save(row)
@@ -446,7 +442,7 @@ class WebhookCore:
         else:
             await uow.events.save(row)
             return ending
-        await self._write(uow, replace(work, row=row), ending)
+        await self._write(uow, work._replace(row=row), ending)
         return ending
 
     async def process_pending(self, limit: int) -> list[WebhookOutcome]:
@@ -461,7 +457,7 @@ class WebhookCore:
         if row.type == COMMAND:
             return await self._carry_out(row)
         work = self._work(restored(row.payload or ""))
-        return await self._answer(replace(work, listed=True))
+        return await self._answer(work._replace(listed=True))
 
     # --- refunds that are to be made -----------------------------------------------------------
 
@@ -473,7 +469,7 @@ class WebhookCore:
             taken = await self._run(partial(self._lease, row=row))
             if isinstance(taken, _Ending):
                 return _outcome(event, taken)
-            work = replace(work, row=taken)
+            work = work._replace(row=taken)
             ending = _DONE
             with suppress(GatewayRefused, Conflict):  # it was noted that there will be none
                 await self._refunds.resume(taken)
