@@ -182,7 +182,7 @@ class _Core:
 
     async def _require_schema(self, connection: Any) -> None:
         """Refuses a connection that is in use, and tables that are not ours."""
-        if connection.info.transaction_status not in (
+        if connection.pgconn.transaction_status not in (
             TransactionStatus.IDLE,
             TransactionStatus.UNKNOWN,  # lost; whatever is done with it will say so
         ):

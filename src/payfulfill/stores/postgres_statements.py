@@ -132,17 +132,16 @@ class Statements:
         """Whether its first statement was sent."""
         return self._opened is not None or bool(self._waiting)
 
-    async def open(self, first: Statement, *others: Statement) -> list[Sequence[Row]]:
-        """The rows of the statements with which it begins, in one trip. The first gives `OPENING`
-        before all else, and has no parameters after that; its rows are without it."""
+    async def open(self, first: Statement, second: Statement) -> tuple[Sequence[Row], ...]:
+        """The rows of the two statements with which it begins, in one trip. The first selects
+        `OPENING` before all else, and has no parameters after that; the rows are without it."""
         if not self._bounded:  # the first statement's own setting comes too late for itself
             await self._begin(_SET_TIMEOUT, (self._timeout,))
         self._opened = await self._begin(first[0], (*first[1], self._timeout))
-        cursors = [await self._begin(*statement) for statement in others]
+        cursor = await self._begin(*second)
         opened = await self._rows(self._opened)
         self._opened = opened[0][0]
-        rest = [await self._rows(cursor) for cursor in cursors]
-        return [[row[_OPENING_COLUMNS:] for row in opened], *rest]
+        return [row[_OPENING_COLUMNS:] for row in opened], await self._rows(cursor)
 
     async def complete(self) -> None:
         """Sends all that waits, and refuses to commit what PostgreSQL would roll back without a

@@ -37,22 +37,24 @@ _EVENT_VALUES: Final = ", ".join(
     for name in EVENT
 )
 
-# Each locks what it names, in the order of all locks: event, slot, payment. Three statements, for
-# each is to see what was committed before the lock of the one in front was had. What is seldom
-# there comes as one column of JSON: every column costs its time, on both ends.
-#
-# An event that is there is locked by an update that changes nothing; only a row that was inserted
-# just now bears no mark of another transaction.
-_TAKE_EVENT: Final = f"""INSERT INTO payfulfill_events ({_EVENT_COLUMNS}) VALUES ({_EVENT_VALUES})
-    ON CONFLICT (account, id) DO UPDATE SET tries = payfulfill_events.tries
-    RETURNING {OPENING}, CASE WHEN xmax <> 0 THEN json_build_array({_EVENT_COLUMNS})::text END"""
+# The event comes first, then its slot, which reads from it: that is the order of all locks. An
+# event that is there is locked by an update that changes nothing; only a row that was inserted
+# just now bears no mark of another transaction. What is seldom there comes as one column of JSON,
+# here and below: every column costs its time, on both ends.
+_TAKE_EVENT: Final = f"""WITH held AS (
+        INSERT INTO payfulfill_events ({_EVENT_COLUMNS}) VALUES ({_EVENT_VALUES})
+        ON CONFLICT (account, id) DO UPDATE SET tries = payfulfill_events.tries
+        RETURNING CASE WHEN xmax <> 0 THEN json_build_array({_EVENT_COLUMNS})::text END AS known),
+    slot AS (
+        INSERT INTO payfulfill_slots (buyer_id, product_type, product_id)
+        SELECT buyer_id, product_type, product_id FROM payfulfill_refs, held WHERE {_KNOWN}
+        ON CONFLICT (buyer_id, product_type, product_id)
+        DO UPDATE SET payment_id = payfulfill_slots.payment_id
+        RETURNING true AS locked, payment_id)
+    SELECT {OPENING}, held.known, slot.locked, slot.payment_id
+    FROM held LEFT JOIN slot ON true"""
 
-_TAKE_SLOT: Final = f"""INSERT INTO payfulfill_slots (buyer_id, product_type, product_id)
-    SELECT buyer_id, product_type, product_id FROM payfulfill_refs WHERE {_KNOWN}
-    ON CONFLICT (buyer_id, product_type, product_id)
-    DO UPDATE SET payment_id = payfulfill_slots.payment_id
-    RETURNING payment_id"""
-
+# A statement of its own, for it is to see what was committed before the slot was locked.
 _TAKE_PAYMENT: Final = f"""SELECT (SELECT json_agg(json_build_array({", ".join(PURCHASE)}))::text
         FROM payfulfill_purchases s WHERE s.buyer_id = p.buyer_id
             AND s.product_type = p.product_type AND s.product_id = p.product_id),
@@ -110,14 +112,13 @@ class PostgresUnitOfWork(SqlUnitOfWork):
             return await take_in_turn(self, event, refs)
         row = (*rows.fixed_of_event(event), *rows.rest_of_event(event))
         known = (refs[0], refs[-1])
-        events, slots, payments = await self._transaction.open(
-            (_TAKE_EVENT, (*row[:_PAYMENT_AT], *known, *row[_PAYMENT_AT:])),
-            (_TAKE_SLOT, known),
+        events, payments = await self._transaction.open(
+            (_TAKE_EVENT, (*row[:_PAYMENT_AT], *known, *row[_PAYMENT_AT:], *known)),
             (_TAKE_PAYMENT, known),
         )
-        held = events[0][0]
+        held, locked, slot = events[0]
         added = held is None
-        if slots and not payments:  # a ref whose payment is gone
+        if locked and not payments:  # a ref whose payment is gone
             return replace(await take_in_turn(self, event, refs), added=added)
         stored = event if held is None else rows.event_from(json.loads(held))
         if not payments:
@@ -129,4 +130,4 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         target = Target(payment.buyer_id, payment.product, payment.id)
         if added:
             stored = replace(event, payment_id=payment.id)
-        return Taken(stored, added, target, slots[0][0], payment, siblings)
+        return Taken(stored, added, target, slot, payment, siblings)
