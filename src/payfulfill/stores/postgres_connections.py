@@ -63,6 +63,24 @@ class _Pool:
         pass
 
 
+class _Lease:
+    """A connection of a pool's for a while, in either colour. Whoever has it ends its transactions:
+    unlike `pool.connection()` it commits nothing, which takes its time even with none open."""
+
+    __slots__ = ("_connection", "_pool", "_timeout")
+
+    def __init__(self, pool: Any, timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    async def __aenter__(self) -> Any:
+        self._connection = await settle(self._pool.getconn(self._timeout))
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        await settle(self._pool.putconn(self._connection))
+
+
 class _OwnPool:
     """A pool that is opened when it is first used, and again in the child of a fork."""
 
@@ -80,7 +98,7 @@ class _OwnPool:
     async def connection(self, timeout: float) -> Manager:  # the pool's own
         if self._pool is None or self._pid != os.getpid():
             await self._open()
-        return self._pool.connection(timeout)
+        return _Lease(self._pool, timeout)
 
     async def _open(self) -> None:
         with self._making:
