@@ -22,7 +22,7 @@ from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.models import OutcomeKind, WebhookOutcome
 from payfulfill.ports import UnitOfWork
-from payfulfill.stores import AsyncPostgresStore, PostgresStore, postgres
+from payfulfill.stores import AsyncPostgresStore, PostgresStore, postgres, postgres_statements
 from payfulfill.testing.contract.samples import WORDS, full_event, full_payment
 from payfulfill.testing.contract.shop import Shop
 from payfulfill.testing.events import Delivery
@@ -352,6 +352,30 @@ def test_a_pool_with_ways_of_its_own(url: str, postgres_schema: str, *, autocomm
             assert await AsyncPostgresStore(pool, schema=postgres_schema).run(_count) == 3
 
     asyncio.run(use())
+
+
+def test_a_connection_keeps_its_cursors(
+    url: str, postgres_schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for each statement, and none for those that come when they are many."""
+    made: list[psycopg.Cursor[Any]] = []
+
+    class Counted(psycopg.Cursor[Any]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            made.append(self)
+
+    with psycopg.connect(url, autocommit=True, cursor_factory=Counted) as connection:
+        store = PostgresStore(connection, schema=postgres_schema)
+        _use_all(store)
+        made.clear()
+        assert [store.run(_count) for _ in range(3)] == [2, 3, 4]
+        assert not made
+        monkeypatch.setattr(postgres_statements, "_MOST_CURSORS", 0)
+        other = PostgresStore(connection, schema=f"{postgres_schema}_other")
+        with pytest.raises(ConfigurationError, match="no tables"):
+            other.run(_count)
+        assert made
 
 
 def _use_all(store: PostgresStore) -> None:

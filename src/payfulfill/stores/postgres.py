@@ -24,7 +24,7 @@ from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
 from payfulfill.stores.causes import cause_among
 from payfulfill.stores.closing import AsyncClosing, Closing
-from payfulfill.stores.postgres_connections import Source, async_source, sync_source
+from payfulfill.stores.postgres_connections import Source, source_of
 from payfulfill.stores.postgres_schema import GET_VERSION, VERSION_TABLE, Schema
 from payfulfill.stores.postgres_statements import TIMELINE, Statements
 from payfulfill.stores.postgres_work import PostgresUnitOfWork
@@ -182,7 +182,7 @@ class _Core:
 
     async def _require_schema(self, connection: Any) -> None:
         """Refuses a connection that is in use, and tables that are not ours."""
-        if connection.info.transaction_status not in (
+        if connection.pgconn.transaction_status not in (
             TransactionStatus.IDLE,
             TransactionStatus.UNKNOWN,  # lost; whatever is done with it will say so
         ):
@@ -289,7 +289,8 @@ class PostgresStore(Closing):
             ConfigurationError: `source` is something else, or `schema` cannot be a name.
         """
         self.schema: Final = schema
-        self._core = _Core(sync_source(source, pool_size), Schema(schema), time.sleep)
+        connections = source_of(source, pool_size, is_async=False)
+        self._core = _Core(connections, Schema(schema), time.sleep)
 
     def __repr__(self) -> str:
         return f"PostgresStore(schema={self.schema!r})"
@@ -347,7 +348,8 @@ class AsyncPostgresStore(AsyncClosing):
     def __init__(self, source: str | Any, *, schema: str = "public", pool_size: int = 10) -> None:
         """See `PostgresStore`; a pool or a connection is psycopg's async one."""
         self.schema: Final = schema
-        self._core = _Core(async_source(source, pool_size), Schema(schema), asyncio.sleep)
+        connections = source_of(source, pool_size, is_async=True)
+        self._core = _Core(connections, Schema(schema), asyncio.sleep)
 
     def __repr__(self) -> str:
         return f"AsyncPostgresStore(schema={self.schema!r})"

@@ -63,6 +63,24 @@ class _Pool:
         pass
 
 
+class _Lease:
+    """A connection of a pool's for a while, in either colour. Whoever has it ends its transactions:
+    unlike `pool.connection()` it commits nothing, which takes its time even with none open."""
+
+    __slots__ = ("_connection", "_pool", "_timeout")
+
+    def __init__(self, pool: Any, timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    async def __aenter__(self) -> Any:
+        self._connection = await settle(self._pool.getconn(self._timeout))
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        await settle(self._pool.putconn(self._connection))
+
+
 class _OwnPool:
     """A pool that is opened when it is first used, and again in the child of a fork."""
 
@@ -80,7 +98,7 @@ class _OwnPool:
     async def connection(self, timeout: float) -> Manager:  # the pool's own
         if self._pool is None or self._pid != os.getpid():
             await self._open()
-        return self._pool.connection(timeout)
+        return _Lease(self._pool, timeout)
 
     async def _open(self) -> None:
         with self._making:
@@ -186,52 +204,33 @@ def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
         raise kind(f"PostgreSQL: {words}") from error
 
 
-def sync_source(source: Any, pool_size: int) -> Source:
-    """Where a sync store gets its connections.
+def source_of(source: Any, pool_size: int, *, is_async: bool) -> Source:
+    """Where a store of one colour gets its connections.
 
     Raises:
-        ConfigurationError: `source` is neither a URL nor a sync connection or pool.
+        ConfigurationError: `source` is neither a URL nor a connection or pool of that colour.
     """
     if isinstance(source, str):
-        from psycopg_pool import ConnectionPool  # noqa: PLC0415  # a host's own pool may do without
+        from psycopg_pool import (  # noqa: PLC0415  # a host's own connection may do without
+            AsyncConnectionPool,
+            ConnectionPool,
+        )
 
-        return _OwnPool(ConnectionPool, _checked(source), pool_size)
-    if isinstance(source, psycopg.Connection):
-        return _One(source)
-    if _is_pool(source) and not _is_async_pool(source):
+        kind = AsyncConnectionPool if is_async else ConnectionPool
+        return _OwnPool(kind, _checked(source), pool_size)
+    if isinstance(source, psycopg.AsyncConnection if is_async else psycopg.Connection):
+        return _AsyncOne(source) if is_async else _One(source)
+    if _is_pool(source) and hasattr(source, "__aenter__") == is_async:
         return _Pool(source)
+    prefix = "Async" if is_async else ""
     raise ConfigurationError(
-        "PostgresStore needs a URL, or a psycopg Connection or ConnectionPool, not "
-        f"{type(source).__name__}"
-    )
-
-
-def async_source(source: Any, pool_size: int) -> Source:
-    """Where an async store gets its connections.
-
-    Raises:
-        ConfigurationError: `source` is neither a URL nor an async connection or pool.
-    """
-    if isinstance(source, str):
-        from psycopg_pool import AsyncConnectionPool  # noqa: PLC0415  # as above
-
-        return _OwnPool(AsyncConnectionPool, _checked(source), pool_size)
-    if isinstance(source, psycopg.AsyncConnection):
-        return _AsyncOne(source)
-    if _is_async_pool(source):
-        return _Pool(source)
-    raise ConfigurationError(
-        "AsyncPostgresStore needs a URL, or a psycopg AsyncConnection or AsyncConnectionPool, not "
-        f"{type(source).__name__}"
+        f"{prefix}PostgresStore needs a URL, or a psycopg {prefix}Connection or "
+        f"{prefix}ConnectionPool, not {type(source).__name__}"
     )
 
 
 def _is_pool(source: Any) -> bool:
     return callable(getattr(source, "connection", None)) and hasattr(source, "getconn")
-
-
-def _is_async_pool(source: Any) -> bool:
-    return _is_pool(source) and hasattr(source, "__aenter__")
 
 
 def _checked(url: str) -> str:

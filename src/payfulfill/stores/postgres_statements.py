@@ -6,17 +6,16 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias, TypeVar
+from typing import Any, Final, Self, TypeAlias
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from payfulfill.colour import MaybeAwaitable, settle, within
+from payfulfill.colour import settle, within
 from payfulfill.errors import ConfigurationError
 from payfulfill.stores.rows import Row
 
-T = TypeVar("T")
 Statement: TypeAlias = tuple[str, Sequence[Any]]
 
 TIMELINE: Final = "left(pg_walfile_name(pg_current_wal_lsn()), 8)"
@@ -34,6 +33,9 @@ _OPENING_COLUMNS: Final = 3
 _OPEN_TO_WRITE: Final = f"SELECT {OPENING}"
 _SET_TIMEOUT: Final = "SELECT set_config('statement_timeout', ?, true)"
 _OPEN_TO_READ: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+_MOST_CURSORS: Final = 50
+"""How many statements have a cursor of their own on a connection; any others get a new one."""
 
 _TABLE: Final = re.compile(r"payfulfill_\w+")
 
@@ -74,6 +76,9 @@ class Statements:
         self._render = render
         self._timeout = timeout
         self._bounded = bounded
+        # A cursor that has the same statement again knows how to convert its values. They are
+        # kept with their connection, to go when it goes.
+        self._cursors: dict[str, Any] = vars(connection).setdefault("payfulfill_cursors", {})
         self._waiting: list[Statement] = []
         self._pipeline: within | None = None
         self._opened: Any = opened or None
@@ -187,20 +192,28 @@ class Statements:
             await self._begin(sql, [value for _, parameters in batch for value in parameters])
 
     async def _begin(self, sql: str, parameters: Sequence[Any]) -> Any:
-        cursor = self._connection.cursor(row_factory=tuple_row)
-        await self._noted(lambda: cursor.execute(self._render(sql), parameters))
-        return cursor
-
-    async def _rows(self, cursor: Any) -> Sequence[Row]:
-        found: Sequence[Row] = await self._noted(cursor.fetchall)
-        return found
-
-    async def _noted(self, call: Callable[[], MaybeAwaitable[T]]) -> T:
+        text = self._render(sql)
+        cursor = self._cursors.get(text) or self._new_cursor(text)
         try:
-            return await settle(call())
+            await settle(cursor.execute(text, parameters))
         except psycopg.Error as error:
             self._failed = error
             raise
+        return cursor
+
+    def _new_cursor(self, text: str) -> Any:
+        cursor = self._connection.cursor(row_factory=tuple_row)
+        if len(self._cursors) < _MOST_CURSORS:
+            self._cursors[text] = cursor
+        return cursor
+
+    async def _rows(self, cursor: Any) -> Sequence[Row]:
+        try:
+            found: Sequence[Row] = await settle(cursor.fetchall())
+        except psycopg.Error as error:
+            self._failed = error
+            raise
+        return found
 
 
 @lru_cache(maxsize=256)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -23,43 +25,43 @@ DIALECT: Final = Dialect(
         RETURNING payment_id""",
 )
 
-_TARGET: Final = """SELECT buyer_id, product_type, product_id, payment_id FROM payfulfill_refs
-    WHERE ref IN (?, ?) ORDER BY ref = ? DESC LIMIT 1"""
-"""Whose payment it is: by the first of two ids, else by the second."""
+_KNOWN: Final = "ref = COALESCE((SELECT ref FROM payfulfill_refs WHERE ref = ?), ?)"
+"""Finds whose payment it is by the first of two ids, else by the second."""
 
 _EVENT_COLUMNS: Final = ", ".join(EVENT)
 _PAYMENT_AT: Final = EVENT.index("payment_id")
 _EVENT_VALUES: Final = ", ".join(
-    "COALESCE((SELECT payment_id FROM target), ?)" if name == "payment_id" else "?"
+    f"COALESCE((SELECT payment_id FROM payfulfill_refs WHERE {_KNOWN}), ?)"
+    if name == "payment_id"
+    else "?"
     for name in EVENT
 )
 
 # The event comes first, then its slot, which reads from it: that is the order of all locks. An
 # event that is there is locked by an update that changes nothing; only a row that was inserted
-# just now bears no mark of another transaction.
-_TAKE_EVENT: Final = f"""WITH target AS MATERIALIZED ({_TARGET}),
-    held AS (
+# just now bears no mark of another transaction. What is seldom there comes as one column of JSON,
+# here and below: every column costs its time, on both ends.
+_TAKE_EVENT: Final = f"""WITH held AS (
         INSERT INTO payfulfill_events ({_EVENT_COLUMNS}) VALUES ({_EVENT_VALUES})
         ON CONFLICT (account, id) DO UPDATE SET tries = payfulfill_events.tries
-        RETURNING xmax = 0 AS added, {_EVENT_COLUMNS}),
+        RETURNING CASE WHEN xmax <> 0 THEN json_build_array({_EVENT_COLUMNS})::text END AS known),
     slot AS (
         INSERT INTO payfulfill_slots (buyer_id, product_type, product_id)
-        SELECT buyer_id, product_type, product_id FROM target, held
+        SELECT buyer_id, product_type, product_id FROM payfulfill_refs, held WHERE {_KNOWN}
         ON CONFLICT (buyer_id, product_type, product_id)
         DO UPDATE SET payment_id = payfulfill_slots.payment_id
-        RETURNING payment_id)
-    SELECT {OPENING}, slot.payment_id, target.buyer_id, target.product_type, target.product_id,
-        target.payment_id, held.*
-    FROM held LEFT JOIN target ON true LEFT JOIN slot ON true"""
+        RETURNING true AS locked, payment_id)
+    SELECT {OPENING}, held.known, slot.locked, slot.payment_id
+    FROM held LEFT JOIN slot ON true"""
 
 # A statement of its own, for it is to see what was committed before the slot was locked.
-_TAKE_PAYMENT: Final = f"""SELECT {", ".join(f"p.{name}" for name in PAYMENT)},
-        {", ".join(f"s.{name}" for name in PURCHASE)}
-    FROM payfulfill_payments p LEFT JOIN payfulfill_purchases s
-        ON s.buyer_id = p.buyer_id AND s.product_type = p.product_type
-            AND s.product_id = p.product_id
-    WHERE (p.buyer_id, p.id) = (SELECT buyer_id, payment_id FROM ({_TARGET}) AS target)
-    FOR UPDATE OF p"""
+_TAKE_PAYMENT: Final = f"""SELECT (SELECT json_agg(json_build_array({", ".join(PURCHASE)}))::text
+        FROM payfulfill_purchases s WHERE s.buyer_id = p.buyer_id
+            AND s.product_type = p.product_type AND s.product_id = p.product_id),
+        {", ".join(PAYMENT)}
+    FROM payfulfill_payments p
+    WHERE (buyer_id, id) = (SELECT buyer_id, payment_id FROM payfulfill_refs WHERE {_KNOWN})
+    FOR UPDATE"""
 
 _ADD_SURELY: Final = queries.ADD_PURCHASE.removesuffix(" ON CONFLICT DO NOTHING")
 
@@ -109,19 +111,23 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         if not refs or self._transaction.is_open:
             return await take_in_turn(self, event, refs)
         row = (*rows.fixed_of_event(event), *rows.rest_of_event(event))
-        target = (refs[0], refs[-1], refs[0])
-        events, found = await self._transaction.open(
-            (_TAKE_EVENT, (*target, *row)), (_TAKE_PAYMENT, target)
+        known = (refs[0], refs[-1])
+        events, payments = await self._transaction.open(
+            (_TAKE_EVENT, (*row[:_PAYMENT_AT], *known, *row[_PAYMENT_AT:], *known)),
+            (_TAKE_PAYMENT, known),
         )
-        slot, buyer_id, type_, id_, payment_id, added, *held = events[0]
-        stored = rows.event_from(held)
-        if buyer_id is None:
+        held, locked, slot = events[0]
+        added = held is None
+        if locked and not payments:  # a ref whose payment is gone
+            return replace(await take_in_turn(self, event, refs), added=added)
+        stored = event if held is None else rows.event_from(json.loads(held))
+        if not payments:
             return Taken(stored, added)
-        target_ = Target(buyer_id, ProductRef(type_, id_), payment_id)
-        if not found:
-            return Taken(stored, added, target_, slot)
-        width = len(PAYMENT)
-        siblings = [rows.purchase_from(row[width:]) for row in found if row[width] is not None]
-        self.purchases.know(target_.buyer_id, target_.product, siblings)
-        payment = rows.payment_from(found[0][:width])
-        return Taken(stored, added, target_, slot, payment, siblings)
+        others, *fields = payments[0]
+        payment = rows.payment_from(fields)
+        siblings = [rows.purchase_from(row) for row in json.loads(others)] if others else []
+        self.purchases.know(payment.buyer_id, payment.product, siblings)
+        target = Target(payment.buyer_id, payment.product, payment.id)
+        if added:
+            stored = replace(event, payment_id=payment.id)
+        return Taken(stored, added, target, slot, payment, siblings)
