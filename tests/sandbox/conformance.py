@@ -9,10 +9,13 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Literal
 
 import stripe
 from stripe._stripe_object import StripeObject, UntypedStripeObject
+
+from payfulfill.sandbox.expansion import class_name
 
 
 def deviations(shown: Any, sdk_class: Any) -> list[str]:
@@ -25,7 +28,10 @@ def deviations(shown: Any, sdk_class: Any) -> list[str]:
 
 def class_of(kind: str) -> Any:
     """The class of objects with this `object` field."""
-    return getattr(stripe, "".join(word.capitalize() for word in kind.split("_")))
+    found: Any = stripe
+    for name in class_name(kind).split("."):
+        found = getattr(found, name)
+    return found
 
 
 def _of_class(shown: Any, sdk_class: Any, path: str) -> Iterator[str]:
@@ -74,6 +80,7 @@ _BASIC: Mapping[Any, tuple[type, ...]] = {
     int: (int,),
     bool: (bool,),
     float: (int, float),
+    Decimal: (str,),  # JSON has no decimals
     type(None): (type(None),),
 }
 

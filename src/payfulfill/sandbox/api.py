@@ -16,12 +16,14 @@ from payfulfill.sandbox import (
     account,
     balance_transactions,
     charges,
+    checkout,
     customers,
     events,
     expansion,
     guard,
     payment_intents,
     payment_methods,
+    promotions,
     schema,
     webhook_endpoints,
 )
@@ -49,10 +51,12 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *account.OPERATIONS,
     *balance_transactions.OPERATIONS,
     *charges.OPERATIONS,
+    *checkout.OPERATIONS,
     *customers.OPERATIONS,
     *events.OPERATIONS,
     *payment_intents.OPERATIONS,
     *payment_methods.OPERATIONS,
+    *promotions.OPERATIONS,
     *webhook_endpoints.OPERATIONS,
 )
 """All that the sandbox can do over HTTP. A new resource adds its table here."""

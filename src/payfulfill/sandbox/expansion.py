@@ -6,12 +6,13 @@ Which fields name another object, the SDK's types say: such a field is a string,
 from __future__ import annotations
 
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, ForwardRef, TypeAlias
 
+from payfulfill.sandbox import checkout
 from payfulfill.sandbox.errors import InvalidParameter
 from payfulfill.sandbox.operations import Operation
 from payfulfill.sandbox.state import Json, State
@@ -29,16 +30,29 @@ class Field:
     Attributes:
         to: The classes of what it may lead to.
         expandable: Whether it holds an id unless expanded; else the object is always there.
+        many: Whether it holds a list of them, which is there only when expanded.
     """
 
     to: frozenset[_Class]
     expandable: bool
+    many: bool = False
+
+
+INCLUDABLE: Final[Mapping[tuple[str, str], tuple[str, Callable[[State, Json], Json]]]] = {
+    ("checkout.session", "line_items"): ("LineItem", checkout.line_items),
+}
+"""Lists that objects have when they are expanded only, by the object's kind and the field: the
+SDK's class of what is in them, and what gives them."""
 
 
 @cache
 def fields(parent: _Class) -> Mapping[str, Field]:
     """The fields of a class that lead to other objects."""
     found = {name: _field(hint) for name, hint in parent.__annotations__.items()}
+    for (kind, name), (inside, _) in INCLUDABLE.items():
+        if kind == getattr(parent, "OBJECT_NAME", None):
+            to = frozenset((_class(ForwardRef(inside)),))
+            found[name] = Field(to, expandable=True, many=True)
     return {name: field for name, field in found.items() if field.to}
 
 
@@ -80,14 +94,25 @@ def check(operation: Operation, paths: Collection[str]) -> None:
 
 
 def _leads_somewhere(kind: str, names: list[str]) -> bool:
-    resource = "".join(word.capitalize() for word in kind.split("_"))
-    classes = frozenset((_class(ForwardRef(resource)),))
-    expandable = False
+    classes = frozenset((_class(ForwardRef(class_name(kind))),))
+    expandable = many = False
     for name in names:
+        if many:  # what is in a list comes after its `data`
+            if name != "data":
+                return False
+            expandable = many = False
+            continue
         found = [fields(each)[name] for each in classes if name in fields(each)]
         classes = frozenset(each for field in found for each in field.to)
         expandable = any(field.expandable for field in found)
+        many = any(field.many for field in found)
     return expandable
+
+
+def class_name(kind: str) -> str:
+    """The SDK's class of objects of a kind: `checkout.Session` for `checkout.session`."""
+    *namespaces, last = kind.split(".")
+    return ".".join((*namespaces, "".join(word.capitalize() for word in last.split("_"))))
 
 
 def expand(state: State, answer: Json, paths: Collection[str]) -> Json:
@@ -106,7 +131,10 @@ def _follow(state: State, thing: Json, names: list[str]) -> None:
         for each in thing["data"]:
             _follow(state, each, rest)
         return
-    if isinstance(thing.get(name), str):
+    _, include = INCLUDABLE.get((thing.get("object", ""), name), (None, None))
+    if include is not None:
+        thing[name] = include(state, thing)
+    elif isinstance(thing.get(name), str):
         thing[name] = deepcopy(state.look_up(thing[name])) or thing[name]
     if rest and isinstance(thing.get(name), dict):
         _follow(state, thing[name], rest)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final, Self
 from starlette.applications import Starlette
 
 from payfulfill.sandbox import (
+    checkout,
     dashboard,
+    delays,
     disturbances,
     elements,
     events,
@@ -24,6 +26,7 @@ from payfulfill.sandbox import (
     webhook_endpoints,
 )
 from payfulfill.sandbox.api import OPERATIONS, Api, ApiCall
+from payfulfill.sandbox.checkouts import Checkouts
 from payfulfill.sandbox.clock import Clock
 from payfulfill.sandbox.delivery import Attempt, Deliveries
 from payfulfill.sandbox.disturbances import Disturbance, PlannedDisturbance
@@ -34,6 +37,7 @@ from payfulfill.sandbox.lanes import Endpoint
 from payfulfill.sandbox.server import Server
 from payfulfill.sandbox.signatures import LONGEST_OVERLAP
 from payfulfill.sandbox.state import Cause, Json, State
+from payfulfill.sandbox.timers import Timers
 from payfulfill.sandbox.watching import Listener
 
 if TYPE_CHECKING:
@@ -90,9 +94,12 @@ class Sandbox:
             self._deliveries,
             self._ids.new("acct"),
             self._disturbances,
+            Timers(self.clock),
+            followers=(checkout.follow, delays.follow),
             watchers=self._deliveries.watchers,
             base_url=lambda: self.url,
         )
+        self.checkout = Checkouts(self._state)
         self._plan = Plan(self._ids.seed)
         self._server = Server(port)
         self._api = Api(self._state, self._plan, self._server.hang_up)
@@ -133,10 +140,12 @@ class Sandbox:
                 exception_handlers={404: unknown, 405: unknown},
             )
         )
+        self._state.timers.start()
         self._deliveries.start()
 
     def stop(self) -> None:
         """Stops: no thread, port or file stays open. A second time it does nothing."""
+        self._state.timers.stop()
         self._deliveries.stop()
         self._server.stop()
 
@@ -215,6 +224,21 @@ class Sandbox:
         with self._state.acting() as state:
             return deepcopy(payment_intents.settle(state, intent_id, succeed=succeed))
 
+    def settle_after(self, seconds: float | None) -> None:
+        """Lets bank debits settle by themselves, from the next one on.
+
+        Args:
+            seconds: How long each is `processing`, on the sandbox's clock; then it arrives or
+                bounces, as the payment method's name says. None: until `settle`, as at first.
+
+        Raises:
+            ValueError: `seconds` is negative.
+        """
+        if seconds is not None and not 0 <= seconds < math.inf:
+            raise ValueError("a bank takes some seconds: 0 or more")
+        with self._state.acting() as state:
+            state.settle_after = seconds
+
     def cancel(self, intent_id: str) -> Json:
         """Calls a payment off, as the seller may in Stripe's dashboard.
 
@@ -224,6 +248,7 @@ class Sandbox:
         """
         with self._state.acting(Cause(self._ids.new("req"))) as state:
             intent = payment_intents.find(state, intent_id)
+            payment_intents.check_own(state, intent)
             return deepcopy(payment_intents.take(state, intent, payment_intents.Step.CANCEL))
 
     def trigger(

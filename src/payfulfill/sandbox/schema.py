@@ -37,12 +37,16 @@ class Fields:
 def request_type(name: str) -> Hint:
     """The SDK's type for the parameters of a request, such as `PaymentIntentCreateParams`.
 
+    Some are in a namespace: `checkout.SessionCreateParams`.
+
     Raises:
         LookupError: the SDK has no such type.
     """
     import stripe.params  # noqa: PLC0415  # slow, and a sandbox that isn't called never needs it
 
-    found = getattr(stripe.params, name, None)
+    found: Hint = stripe.params
+    for part in name.split("."):
+        found = getattr(found, part, None)
     if found is None:
         raise LookupError(f"the installed Stripe SDK has no stripe.params.{name}")
     return found

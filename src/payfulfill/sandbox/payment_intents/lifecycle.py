@@ -123,9 +123,25 @@ def take(
     if method is not None and status in (Status.SUCCEEDED, Status.PROCESSING):
         payment_methods.use(state, method, intent)
     events.emit(state, trace.event, intent)
+    for follow in state.followers:
+        follow(state, intent, step)
     if trace.charge is charges.Status.SUCCEEDED:
         charges.book(state, state.charges[intent["latest_charge"]])
     return intent
+
+
+def check_own(state: State, intent: Json) -> None:
+    """Checks that the seller may do as they like with an intent: not with one of Checkout's.
+
+    https://docs.stripe.com/api/payment_intents/cancel
+
+    Raises:
+        UnexpectedState: a checkout session made it.
+    """
+    if intent["id"] in state.sold_by:
+        raise unexpected(
+            intent, "You cannot perform this action on PaymentIntents created by Checkout."
+        )
 
 
 def following(intent: Json, step: Step) -> Status:
