@@ -25,7 +25,11 @@ def deviations(shown: Any, sdk_class: Any) -> list[str]:
 
 def class_of(kind: str) -> Any:
     """The class of objects with this `object` field."""
-    return getattr(stripe, "".join(word.capitalize() for word in kind.split("_")))
+    *namespaces, last = kind.split(".")
+    found: Any = stripe
+    for namespace in namespaces:
+        found = getattr(found, namespace)
+    return getattr(found, "".join(word.capitalize() for word in last.split("_")))
 
 
 def _of_class(shown: Any, sdk_class: Any, path: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ from payfulfill.sandbox import (
     guard,
     payment_intents,
     payment_methods,
+    refunds,
     schema,
     webhook_endpoints,
 )
@@ -53,6 +54,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *events.OPERATIONS,
     *payment_intents.OPERATIONS,
     *payment_methods.OPERATIONS,
+    *refunds.OPERATIONS,
     *webhook_endpoints.OPERATIONS,
 )
 """All that the sandbox can do over HTTP. A new resource adds its table here."""
