@@ -22,7 +22,7 @@ from payfulfill.cli.command import Command
 from payfulfill.errors import PayfulfillError
 from payfulfill.rules import FINDINGS, REASONS
 from payfulfill.rules.access import ALLOWED
-from payfulfill.sandbox.cards import CARDS, Card, Reply
+from payfulfill.sandbox.cards import CARDS, Card, Refunding, Reply
 from payfulfill.stores import MongoStore, PostgresStore, SQLiteStore
 from payfulfill.stripe import StripeGateway
 from payfulfill.web import File, LocalFiles, Redirect, SignedUrls, problems, wire
@@ -360,12 +360,19 @@ def outcome(card: Card) -> str:
     why = (
         "" if card.decline is None else f": {code(card.decline.decline_code or card.decline.code)}"
     )
-    return {
+    paid = {
         Reply.YES: "paid",
         Reply.NO: f"declined{why}",
         Reply.WHO_ARE_YOU: f"the bank asks first, then {'paid' if not why else 'declined' + why}",
         Reply.WAIT: f"takes days, then {'paid' if not why else 'fails' + why}",
     }[card.reply] + ("; asks first if 3-D Secure is requested" if card.asks_on_request else "")
+    return paid + _AFTERWARDS.get(card.refunding, "") if card.number else paid
+
+
+_AFTERWARDS: Final = {
+    Refunding.LATER: "; a refund is pending, and succeeds later",
+    Refunding.FAILS: "; a refund succeeds, and fails later",
+}
 
 
 # --- The page --------------------------------------------------------------------------------

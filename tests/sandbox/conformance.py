@@ -15,8 +15,6 @@ from typing import Any, Literal
 import stripe
 from stripe._stripe_object import StripeObject, UntypedStripeObject
 
-from payfulfill.sandbox.expansion import class_name
-
 
 def deviations(shown: Any, sdk_class: Any) -> list[str]:
     """What is wrong with an object, as `path: reason`; empty, if nothing is."""
@@ -28,10 +26,11 @@ def deviations(shown: Any, sdk_class: Any) -> list[str]:
 
 def class_of(kind: str) -> Any:
     """The class of objects with this `object` field."""
+    *namespaces, last = kind.split(".")
     found: Any = stripe
-    for name in class_name(kind).split("."):
-        found = getattr(found, name)
-    return found
+    for namespace in namespaces:
+        found = getattr(found, namespace)
+    return getattr(found, "".join(word.capitalize() for word in last.split("_")))
 
 
 def _of_class(shown: Any, sdk_class: Any, path: str) -> Iterator[str]:

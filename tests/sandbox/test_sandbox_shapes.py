@@ -12,7 +12,7 @@ import pytest
 import stripe
 from tests.sandbox.conformance import class_of, deviations, list_deviations
 
-from payfulfill.sandbox import CardDeclined, Sandbox
+from payfulfill.sandbox import CardDeclined, Sandbox, UnexpectedState
 from payfulfill.sandbox.api import OPERATIONS
 from payfulfill.sandbox.cards import CARDS
 
@@ -59,6 +59,7 @@ def call_everything(client: Client, sandbox: Sandbox) -> None:
     """Calls every operation at least once, in all the ways in which answers differ."""
     client.v1.accounts.retrieve_current()
     pay_in_every_way(client, sandbox)
+    give_back(client, sandbox)
     keep_methods(client)
     check_out(client, sandbox)
     bookkeeping(client)
@@ -106,6 +107,33 @@ def pay_in_every_way(client: Client, sandbox: Sandbox) -> None:
     client.v1.payment_intents.update(rich.id, {"amount": 200, "payment_method": "pm_card_gb"})
     client.v1.payment_intents.confirm(rich.id, {"setup_future_usage": "off_session"})
     client.v1.payment_intents.list({"expand": ["data.latest_charge.balance_transaction"]})
+
+
+def give_back(client: Client, sandbox: Sandbox) -> None:
+    """Refunds of every kind, in every status."""
+    names = (
+        "pm_card_visa",
+        "pm_card_pendingRefund",
+        "pm_card_refundFail",
+        "pm_usBankAccount_success",
+    )
+    create: Any = client.v1.refunds.create
+    for name in names:
+        for fate in ("settle", "fail", "ask", "cancel"):
+            intent = client.v1.payment_intents.create({"amount": 2000, "currency": "usd"})
+            if sandbox.pay(intent.id, name)["status"] == "processing":
+                sandbox.settle(intent.id)
+            create({"payment_intent": intent.id, "amount": 500, "reason": "duplicate"})
+            rest = create({"payment_intent": intent.id, "instructions_email": "ada@example.com"})
+            with contextlib.suppress(ValueError, UnexpectedState):
+                getattr(sandbox.refunds, fate)(rest.id)
+            client.v1.refunds.retrieve(rest.id, {"expand": ["charge.refunds", "payment_intent"]})
+    asked = client.v1.refunds.list({"limit": 100, "expand": ["data.balance_transaction"]}).data
+    (first, *_) = [each for each in asked if each.status == "requires_action"]
+    client.v1.refunds.update(first.id, {"metadata": {"case": "7"}})
+    client.v1.refunds.cancel(first.id)
+    client.raw_request("get", f"/v1/charges/{first.charge}/refunds")
+    client.raw_request("get", f"/v1/charges/{first.charge}/refunds/{first.id}")
 
 
 def keep_methods(client: Client) -> None:
@@ -255,11 +283,15 @@ def of_error(error: Answer) -> list[str]:
     return [deviation for kind, each in objects for deviation in deviations(each, class_of(kind))]
 
 
+CHANGES = (".updated", ".detached", ".refunded", "refund.failed")
+"""Types of events that say what was there before."""
+
+
 def of_event(event: Answer) -> list[str]:
     subject = event["data"]["object"]
     found = [*deviations(event, stripe.Event), *deviations(subject, class_of(subject["object"]))]
     previous = event["data"].get("previous_attributes")
-    if (previous is not None) != event["type"].endswith((".updated", ".detached")):
+    if (previous is not None) != event["type"].endswith(CHANGES):
         found.append(f"previous_attributes: {previous}")
     for name in previous or {}:
         if name not in subject:

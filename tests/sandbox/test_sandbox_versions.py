@@ -62,6 +62,18 @@ def test_the_newest_version_is_what_the_api_shows(
         assert receiver.events().count({**event, "pending_webhooks": 2}) == 2
 
 
+def test_before_2022_11_15_a_refunded_charge_says_what_was_refunded(
+    client: Client, sandbox: Sandbox, receiver: Receiver
+) -> None:
+    sandbox.add_endpoint(receiver.url, api_version=OLD_VERSION)
+    intent = create(client)
+    sandbox.pay(intent, GOOD_CARD)
+    refund = client.v1.refunds.create({"payment_intent": intent, "amount": 500})
+    sandbox.flush()
+    (listed,) = heard(receiver, "charge.refunded")["refunds"]["data"]
+    assert (listed["id"], listed["amount"]) == (refund.id, 500)
+
+
 def test_before_2025_03_31_there_is_an_invoice(
     client: Client, sandbox: Sandbox, receiver: Receiver
 ) -> None:

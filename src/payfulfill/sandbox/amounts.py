@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
+from payfulfill.money import CURRENCIES as MONEY
 from payfulfill.sandbox.errors import InvalidParameter
 
 _CODES: Final = """
@@ -118,3 +120,14 @@ def check(amount: int, currency: str) -> None:
     if amount % step != 0:
         message = f"Invalid amount. Currency {currency.upper()} {reason}"
         raise InvalidParameter(message, param="amount")
+
+
+_SIGNS: Final[Mapping[str, str]] = {"eur": "€", "gbp": "£", "jpy": "¥", "usd": "$"}
+
+
+def shown(amount: int, currency: str) -> str:
+    """An amount as Stripe's messages show it: `$12.00`."""
+    known = MONEY[currency.upper()]
+    number = Decimal(amount).scaleb(-known.exponent)
+    sign = _SIGNS.get(currency)
+    return f"{sign}{number:,f}" if sign else f"{number:,f} {currency}"

@@ -24,6 +24,7 @@ from payfulfill.sandbox import (
     payment_intents,
     payment_methods,
     promotions,
+    refunds,
     schema,
     webhook_endpoints,
 )
@@ -57,6 +58,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *payment_intents.OPERATIONS,
     *payment_methods.OPERATIONS,
     *promotions.OPERATIONS,
+    *refunds.OPERATIONS,
     *webhook_endpoints.OPERATIONS,
 )
 """All that the sandbox can do over HTTP. A new resource adds its table here."""

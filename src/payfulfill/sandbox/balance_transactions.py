@@ -11,12 +11,13 @@ account in the United States with standard prices, which is paid out in the curr
 | a card from elsewhere           | 4.4 % and 30 minor units                          |
 | a bank debit                    | 0.8 %, 5.00 at most                               |
 
-The money is available two days later.
+The money is available two days later. What a refund takes, is taken at once; the fee of the payment
+isn't given back (https://docs.stripe.com/refunds).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,34 +69,82 @@ def price(card: Card) -> Price:
 
 def record(state: State, charge: Json, card: Card) -> Json:
     """Books what a charge brought in."""
-    fee = price(card).of(charge["amount"])
     # One card skips the wait: https://docs.stripe.com/testing#available-balance
     at_once = "pm_card_bypassPending" in card.names
+    return _book(
+        state,
+        "charge" if card.type == "card" else "payment",
+        "charge",
+        charge["amount"],
+        charge,
+        fee=_fee(price(card).of(charge["amount"]), charge, "Stripe processing fees"),
+        description=charge["description"],
+        wait=0 if at_once else AVAILABLE_AFTER,
+    )
+
+
+def record_refund(state: State, refund: Json) -> Json:
+    """Books what a refund takes. Stripe keeps its fee."""
+    kind = "refund" if refund["id"].startswith("re_") else "payment_refund"
+    said = "REFUND FOR CHARGE" if kind == "refund" else "REFUND FOR PAYMENT"
+    return _book(state, kind, "refund", -refund["amount"], refund, description=said)
+
+
+def record_refund_failure(state: State, refund: Json) -> Json:
+    """Books what comes back of a refund that came to nothing."""
+    return _book(
+        state,
+        "refund_failure",
+        "refund_failure",
+        refund["amount"],
+        refund,
+        description="REFUND FAILURE",
+    )
+
+
+def _fee(amount: int, of: Json, description: str) -> list[Json]:
+    """A fee of Stripe's."""
+    return [
+        {
+            "amount": amount,
+            "application": None,
+            "currency": of["currency"],
+            "description": description,
+            "type": "stripe_fee",
+        }
+    ]
+
+
+def _book(
+    state: State,
+    kind: str,
+    category: str,
+    amount: int,
+    source: Json,
+    *,
+    fee: Sequence[Json] = (),
+    description: str | None,
+    wait: int = 0,
+) -> Json:
+    """A new transaction. `amount` is in minor units, `wait` in seconds."""
+    fees = sum(each["amount"] for each in fee)
     transaction: Json = {
         "id": state.ids.new("txn"),
         "object": "balance_transaction",
-        "amount": charge["amount"],
-        "available_on": state.now + (0 if at_once else AVAILABLE_AFTER),
+        "amount": amount,
+        "available_on": state.now + wait,
         "balance_type": "payments",
         "created": state.now,
-        "currency": charge["currency"],
-        "description": charge["description"],
+        "currency": source["currency"],
+        "description": description,
         "exchange_rate": None,
-        "fee": fee,
-        "fee_details": [
-            {
-                "amount": fee,
-                "application": None,
-                "currency": charge["currency"],
-                "description": "Stripe processing fees",
-                "type": "stripe_fee",
-            }
-        ],
-        "net": charge["amount"] - fee,
-        "reporting_category": "charge",
-        "source": charge["id"],
-        "status": "available" if at_once else "pending",
-        "type": "charge" if card.type == "card" else "payment",
+        "fee": fees,
+        "fee_details": list(fee),
+        "net": amount - fees,
+        "reporting_category": category,
+        "source": source["id"],
+        "status": "pending" if wait else "available",
+        "type": kind,
     }
     state.balance_transactions[transaction["id"]] = transaction
     return transaction

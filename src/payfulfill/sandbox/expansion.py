@@ -1,6 +1,7 @@
 """Shows objects in full where an answer only names them: https://docs.stripe.com/expand
 
 Which fields name another object, the SDK's types say: such a field is a string, or that object.
+Lists within objects, such as the refunds of a charge, are there only when they are asked for.
 """
 
 from __future__ import annotations
@@ -30,30 +31,48 @@ class Field:
     Attributes:
         to: The classes of what it may lead to.
         expandable: Whether it holds an id unless expanded; else the object is always there.
-        many: Whether it holds a list of them, which is there only when expanded.
     """
 
     to: frozenset[_Class]
     expandable: bool
-    many: bool = False
 
 
-INCLUDABLE: Final[Mapping[tuple[str, str], tuple[str, Callable[[State, Json], Json]]]] = {
-    ("checkout.session", "line_items"): ("LineItem", checkout.line_items),
+def _refunds(state: State, charge: Json) -> Json:
+    owned = [each for each in state.refunds.values() if each["charge"] == charge["id"]][::-1]
+    return {
+        "object": "list",
+        "data": owned[:_PAGE],
+        "has_more": len(owned) > _PAGE,
+        "url": f"/v1/charges/{charge['id']}/refunds",
+    }
+
+
+_PAGE: Final = 10  # what a list within an object holds at most
+
+LISTS: Final[Mapping[tuple[str, str], Callable[[State, Json], Json]]] = {
+    ("charge", "refunds"): _refunds,
+    ("checkout.session", "line_items"): checkout.line_items,
 }
-"""Lists that objects have when they are expanded only, by the object's kind and the field: the
-SDK's class of what is in them, and what gives them."""
+"""The lists within objects, by the object's kind and the field."""
 
 
 @cache
 def fields(parent: _Class) -> Mapping[str, Field]:
     """The fields of a class that lead to other objects."""
     found = {name: _field(hint) for name, hint in parent.__annotations__.items()}
-    for (kind, name), (inside, _) in INCLUDABLE.items():
-        if kind == getattr(parent, "OBJECT_NAME", None):
-            to = frozenset((_class(ForwardRef(inside)),))
-            found[name] = Field(to, expandable=True, many=True)
-    return {name: field for name, field in found.items() if field.to}
+    kind = getattr(parent, "OBJECT_NAME", "")
+    lists = {
+        name: _list_field(hint)
+        for name, hint in parent.__annotations__.items()
+        if (kind, name) in LISTS
+    }
+    return {**{name: field for name, field in found.items() if field.to}, **lists}
+
+
+def _list_field(hint: Any) -> Field:
+    """A list within an object, by its hint: `ListObject[Refund] | None`."""
+    of = (typing.get_args(member) for member in typing.get_args(hint))
+    return Field(frozenset(_class(each) for member in of for each in member), expandable=True)
 
 
 def _field(hint: Any) -> Field:
@@ -94,25 +113,25 @@ def check(operation: Operation, paths: Collection[str]) -> None:
 
 
 def _leads_somewhere(kind: str, names: list[str]) -> bool:
-    classes = frozenset((_class(ForwardRef(class_name(kind))),))
-    expandable = many = False
+    classes = frozenset((_class(ForwardRef(_resource(kind))),))
+    expandable, within = False, False
     for name in names:
-        if many:  # what is in a list comes after its `data`
+        if within:
             if name != "data":
                 return False
-            expandable = many = False
+            expandable = within = False
             continue
+        within = any((getattr(each, "OBJECT_NAME", ""), name) in LISTS for each in classes)
         found = [fields(each)[name] for each in classes if name in fields(each)]
         classes = frozenset(each for field in found for each in field.to)
         expandable = any(field.expandable for field in found)
-        many = any(field.many for field in found)
     return expandable
 
 
-def class_name(kind: str) -> str:
-    """The SDK's class of objects of a kind: `checkout.Session` for `checkout.session`."""
+def _resource(kind: str) -> str:
+    """The SDK's class of a kind of objects: `radar.EarlyFraudWarning`."""
     *namespaces, last = kind.split(".")
-    return ".".join((*namespaces, "".join(word.capitalize() for word in last.split("_"))))
+    return ".".join([*namespaces, "".join(word.capitalize() for word in last.split("_"))])
 
 
 def expand(state: State, answer: Json, paths: Collection[str]) -> Json:
@@ -131,9 +150,9 @@ def _follow(state: State, thing: Json, names: list[str]) -> None:
         for each in thing["data"]:
             _follow(state, each, rest)
         return
-    _, include = INCLUDABLE.get((thing.get("object", ""), name), (None, None))
-    if include is not None:
-        thing[name] = include(state, thing)
+    included = LISTS.get((thing.get("object", ""), name))
+    if included is not None:
+        thing[name] = deepcopy(included(state, thing))
     elif isinstance(thing.get(name), str):
         thing[name] = deepcopy(state.look_up(thing[name])) or thing[name]
     if rest and isinstance(thing.get(name), dict):

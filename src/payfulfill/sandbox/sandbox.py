@@ -34,6 +34,7 @@ from payfulfill.sandbox.errors import no_such
 from payfulfill.sandbox.faults import Fault, Plan, PlannedFault
 from payfulfill.sandbox.ids import Ids
 from payfulfill.sandbox.lanes import Endpoint
+from payfulfill.sandbox.refunds import Refunds
 from payfulfill.sandbox.server import Server
 from payfulfill.sandbox.signatures import LONGEST_OVERLAP
 from payfulfill.sandbox.state import Cause, Json, State
@@ -103,6 +104,7 @@ class Sandbox:
         self._plan = Plan(self._ids.seed)
         self._server = Server(port)
         self._api = Api(self._state, self._plan, self._server.hang_up)
+        self.refunds = Refunds(self._state)
 
     # --- Lifecycle ---------------------------------------------------------------------
 

@@ -79,6 +79,10 @@ class State:
     payment_intents: dict[str, Json] = field(default_factory=dict)
     payment_methods: dict[str, Json] = field(default_factory=dict)
     charges: dict[str, Json] = field(default_factory=dict)
+    refunds: dict[str, Json] = field(default_factory=dict)
+    disputes: dict[str, Json] = field(default_factory=dict)
+    reviews: dict[str, Json] = field(default_factory=dict)
+    early_fraud_warnings: dict[str, Json] = field(default_factory=dict)
     balance_transactions: dict[str, Json] = field(default_factory=dict)
     customers: dict[str, Json] = field(default_factory=dict)
     checkout_sessions: dict[str, Json] = field(default_factory=dict)
@@ -113,6 +117,10 @@ class State:
         return {
             "payment_intent": self.payment_intents,
             "charge": self.charges,
+            "refund": self.refunds,
+            "dispute": self.disputes,
+            "review": self.reviews,
+            "radar.early_fraud_warning": self.early_fraud_warnings,
             "balance_transaction": self.balance_transactions,
             "customer": self.customers,
             "payment_method": self.payment_methods,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any, Final
 
 from payfulfill.sandbox import metadata, promotions
@@ -107,7 +106,7 @@ def _list_items(state: State, call: Call) -> Json:
 
 def line_items(state: State, session: Json) -> Json:
     """The first page of a session's line items, as a list within it."""
-    return deepcopy(_items(state, session, {}))
+    return _items(state, session, {})
 
 
 def _items(state: State, session: Json, params: Mapping[str, Any]) -> Json:
