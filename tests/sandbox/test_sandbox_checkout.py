@@ -259,7 +259,7 @@ def test_a_settled_intent_tells_its_session(client: Client, sandbox: Sandbox) ->
 
 
 def test_debits_settle_by_the_clock(client: Client, sandbox: Sandbox) -> None:
-    sandbox.settle_after(4 * 24 * 3600)
+    sandbox.settle_after = 4 * 24 * 3600
     good = sandbox.checkout.pay(create(client).id, "pm_usBankAccount_success")
     bad = sandbox.checkout.pay(create(client).id, "pm_usBankAccount_failure")
     early = sandbox.checkout.pay(create(client).id, "pm_usBankAccount_success")
@@ -279,12 +279,12 @@ def test_debits_settle_by_the_clock(client: Client, sandbox: Sandbox) -> None:
         "async_payment_succeeded",
         "async_payment_failed",
     ]
-    sandbox.settle_after(None)
+    sandbox.settle_after = None
     last = sandbox.checkout.pay(create(client).id, "pm_usBankAccount_success")
     sandbox.clock.advance(30 * 24 * 3600)
     assert retrieve(last["id"]).payment_status == "unpaid"
     with pytest.raises(ValueError, match="0 or more"):
-        sandbox.settle_after(-1)
+        sandbox.settle_after = -1
 
 
 def test_nothing_to_pay(client: Client, sandbox: Sandbox) -> None:

@@ -36,6 +36,12 @@ STATUSES = {
     "charge.failed": "failed",
     "charge.pending": "pending",
 }
+OF_CHECKOUT = {
+    "checkout.session.completed": "complete",
+    "checkout.session.expired": "expired",
+    "checkout.session.async_payment_succeeded": "complete",
+    "checkout.session.async_payment_failed": "complete",
+}
 LEADS_TO = {
     "requires_payment_method": "payment_intent.created",
     "requires_action": "payment_intent.requires_action",
@@ -105,6 +111,10 @@ def test_every_event_happens_to_a_real_object(
         [each["type"], each["id"], each["data"]["object"]["id"]] for each in happened
     ]
     thing = last(happened, event)
+    if thing["object"] in ("checkout.session", "coupon", "promotion_code"):
+        assert thing.get("status") == OF_CHECKOUT.get(event)
+        assert sandbox.counts[thing["object"]] == (0 if event == "coupon.deleted" else 1)
+        return
     assert thing.get("status") == STATUSES.get(event)
     path = {"payment_intent": "payment_intents", "charge": "charges"}.get(thing["object"])
     if path is not None:
@@ -320,6 +330,36 @@ def test_an_intent_with_a_method_goes_on(
     assert intent.status == "requires_confirmation"
     assert ask(sandbox.url, SUCCEEDED, "--intent", intent.id).status == 0
     assert client.v1.payment_intents.retrieve(intent.id).status == "succeeded"
+
+
+def test_a_session_goes_on(sandbox: Sandbox, ask: Ask) -> None:
+    def made(event: str) -> str:
+        return str(last(sandbox.trigger(event), event)["id"])
+
+    paid = made("checkout.session.completed")
+    item = {"price_data": {"currency": "usd", "unit_amount": 500, "product_data": {"name": "P"}}}
+    sale: Any = {
+        "mode": "payment",
+        "line_items": [{**item, "quantity": 1}],
+        "success_url": "https://shop.example/",
+        "metadata": {"payfulfill_payment": "pay_1"},
+    }
+    client = sandbox.client()
+    by_id, by_payment = (client.v1.checkout.sessions.create(sale).id for _ in range(2))
+
+    for event, where in (
+        ("checkout.session.expired", ("--session", by_id)),
+        ("checkout.session.completed", ("--payment", "pay_1")),
+    ):
+        before = len(sandbox.events())
+        said = ask(sandbox.url, event, *where)
+        assert (said.status, said.errors) == (0, "")
+        assert [row[1] for row in said.rows] == [each["id"] for each in sandbox.events()[before:]]
+    assert sandbox.find(by_payment)["payment_status"] == "paid"
+    refusal = ask(sandbox.url, "checkout.session.expired", "--session", paid).refusal()
+    assert refusal.startswith(f"{paid} is complete: no checkout.session.expired can come of it")
+    nobody = ask(sandbox.url, "checkout.session.expired", "--payment", "pay_1").refusal()
+    assert nobody == "no checkout session that could be so is for payment pay_1"
 
 
 def test_an_intent_that_cannot_go_on(sandbox: Sandbox, ask: Ask) -> None:

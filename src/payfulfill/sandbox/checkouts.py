@@ -107,6 +107,17 @@ class Checkouts:
         with self._state.acting() as state:
             return deepcopy(checkout.apply_code(state, checkout.find(state, session_id), code))
 
+    @property
+    def totals(self) -> tuple[int, ...]:
+        """What each session comes to, oldest first: of changes to it there is no event."""
+        with self._state.acting() as state:
+            return tuple(each["amount_total"] for each in state.checkout_sessions.values())
+
+    def made(self, intent_id: str) -> bool:
+        """Whether a payment intent was made by a checkout session."""
+        with self._state.acting() as state:
+            return intent_id in state.sold_by
+
     # --- What it reckons with ----------------------------------------------------------
 
     def add_promotion_code(

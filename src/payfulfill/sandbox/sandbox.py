@@ -226,16 +226,17 @@ class Sandbox:
         with self._state.acting() as state:
             return deepcopy(payment_intents.settle(state, intent_id, succeed=succeed))
 
-    def settle_after(self, seconds: float | None) -> None:
-        """Lets bank debits settle by themselves, from the next one on.
+    @property
+    def settle_after(self) -> float | None:
+        """How long a bank debit is `processing`, in seconds on the sandbox's clock.
 
-        Args:
-            seconds: How long each is `processing`, on the sandbox's clock; then it arrives or
-                bounces, as the payment method's name says. None: until `settle`, as at first.
-
-        Raises:
-            ValueError: `seconds` is negative.
+        Then it arrives or bounces, as the payment method's name says. None, as at first: it waits
+        for `settle`. What is set goes for debits that begin from then on.
         """
+        return self._state.settle_after
+
+    @settle_after.setter
+    def settle_after(self, seconds: float | None) -> None:
         if seconds is not None and not 0 <= seconds < math.inf:
             raise ValueError("a bank takes some seconds: 0 or more")
         with self._state.acting() as state:
@@ -259,6 +260,7 @@ class Sandbox:
         overrides: triggers.Overrides | None = None,
         *,
         intent: str | None = None,
+        session: str | None = None,
         payment: str | None = None,
     ) -> list[Json]:
         """Lets an event happen, by calls of the API that lead to it.
@@ -269,7 +271,9 @@ class Sandbox:
                 `{"payment_intent": {"amount": 3900, "metadata": {"order": "7"}}}`. None takes a
                 parameter away.
             intent: Let it happen to this payment intent, `pi_...`, instead of a new one.
-            payment: Let it happen to the open intent of this payment of payfulfill's, `pay_...`.
+            session: Let it happen to this checkout session, `cs_test_...`.
+            payment: Let it happen to the open intent, or the checkout session if it is an event of
+                those, of this payment of payfulfill's, `pay_...`.
 
         Returns:
             The events that came of it, oldest first.
@@ -279,7 +283,9 @@ class Sandbox:
             RuntimeError: the sandbox isn't started.
         """
         client = triggers.Client(self.url)
-        return triggers.trigger(client, event, overrides, intent=intent, payment=payment)
+        return triggers.trigger(
+            client, event, overrides, intent=intent, session=session, payment=payment
+        )
 
     # --- Webhooks ----------------------------------------------------------------------
 
