@@ -19,6 +19,7 @@ from payfulfill.sandbox import (
     disturbances,
     elements,
     events,
+    hosted,
     keys,
     payment_intents,
     triggers,
@@ -134,7 +135,11 @@ class Sandbox:
             RuntimeError: it is started already.
             OSError: its port is taken.
         """
-        pages = (*elements.routes(self._state), *dashboard.routes(self))
+        pages = (
+            *elements.routes(self._state),
+            *hosted.routes(self._state, self.publishable_key),
+            *dashboard.routes(self),
+        )
         unknown = self._api.unknown_url
         self._server.start(
             Starlette(

@@ -49,30 +49,27 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-
-from payfulfill.sandbox import guard
 from payfulfill.sandbox.api import OPERATIONS
 from payfulfill.sandbox.clock import ManualClock
 from payfulfill.sandbox.dashboard import about, activity, checkout
-from payfulfill.sandbox.dashboard.asked import Asked, BadInput, naming
+from payfulfill.sandbox.dashboard.asked import Asked, naming
+from payfulfill.sandbox.dashboard.serving import json_route
 from payfulfill.sandbox.disturbances import Disturbance
-from payfulfill.sandbox.errors import ApiError, NotFound, no_such
+from payfulfill.sandbox.errors import NotFound, no_such
 from payfulfill.sandbox.faults import Fault
 from payfulfill.sandbox.payment_intents import NEXT, STEPS, Status
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.routing import Route
 
     from payfulfill.sandbox.sandbox import Sandbox
     from payfulfill.sandbox.state import Json
 
 _Handler = Callable[["Sandbox", Asked], "Json"]
 
-_LARGEST_BODY: Final = 64 * 1024
 _FARTHEST: Final = 10 * 366 * 24 * 3600
 """How far the clock may go at once, in seconds: a slip of the keyboard must not end in 29000."""
 
@@ -380,44 +377,4 @@ def routes(sandbox: Sandbox) -> list[Route]:
 
 
 def _route(sandbox: Sandbox, run: str, method: str, path: str, handler: _Handler) -> Route:
-    async def endpoint(request: Request) -> JSONResponse:
-        refused = guard.refusal(request.headers)
-        if refused is not None:
-            return _refusal(403, refused)
-        if method == "POST" and not guard.is_json(request.headers):
-            return _refusal(415, "The body must be JSON, and Content-Type application/json.")
-        try:
-            fields = await _body(request) if method == "POST" else dict(request.query_params)
-            answer = handler(sandbox, Asked(request.path_params.get("id", ""), fields, run))
-        except ApiError as error:
-            return _refusal(error.status, error.message, code=error.code)
-        except ValueError as error:
-            return _refusal(400, str(error))
-        return JSONResponse(answer, 200, guard.HEADERS)
-
-    return Route(f"/_sandbox/api{path}", endpoint, methods=[method])
-
-
-async def _body(request: Request) -> Mapping[str, Any]:
-    """The fields of a JSON object; nothing at all counts as an empty one.
-
-    Raises:
-        BadInput: it is something else, or too much of it.
-    """
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > _LARGEST_BODY:
-            raise BadInput(f"body: at most {_LARGEST_BODY} bytes are taken")
-    try:
-        fields = json.loads(received or b"{}")
-    except (ValueError, RecursionError):
-        raise BadInput("body: that is no JSON") from None
-    if not isinstance(fields, dict):
-        raise BadInput("body: a JSON object is needed")
-    return fields
-
-
-def _refusal(status: int, message: str, code: str | None = None) -> JSONResponse:
-    error = {"message": message, **({"code": code} if code else {})}
-    return JSONResponse({"error": error}, status, guard.HEADERS)
+    return json_route(method, f"/_sandbox/api{path}", partial(handler, sandbox), run)
