@@ -1,4 +1,4 @@
-"""Checkout's page, as buyers use it."""
+"""Checkout's page and the customer portal, as buyers use them."""
 
 from __future__ import annotations
 
@@ -201,3 +201,31 @@ def test_the_shop_knows_the_email(hosted: Hosted, page: Page) -> None:
 def test_no_such_page(page: Page, sandbox: Sandbox) -> None:
     page.goto(f"{sandbox.url}/c/pay/cs_test_x")
     expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+
+
+def test_the_portal(hosted: Hosted, page: Page, sandbox: Sandbox) -> None:
+    ada = hosted.client.v1.customers.create({"email": "ada@example.com"}).id
+    keep = {"setup_future_usage": "off_session", "description": "Tide"}
+    hosted.open(customer=ada, payment_intent_data=keep)
+    expect(page.get_by_text("will be saved for later purchases")).to_be_visible()
+    for label, value in (("Card number", GOOD), ("Expiration date", "12/34")):
+        hosted.element.get_by_label(label, exact=True).fill(value)
+    hosted.element.get_by_label("Security code", exact=True).fill("123")
+    hosted.element.get_by_label("ZIP code", exact=True).fill("12345")
+    hosted.pay()
+    hosted.is_thanked()
+
+    back = f"{hosted.shop_url}/thanks?account"
+    portal = hosted.client.v1.billing_portal.sessions.create({"customer": ada, "return_url": back})
+    page.goto(portal.url)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("ada@example.com")
+    expect(page.get_by_role("row", name="Tide")).to_contain_text("$20.00")
+    page.get_by_role("button", name="Remove Visa").click()
+    expect(page.get_by_role("status")).to_contain_text("was removed")
+    expect(page.get_by_text("None are saved.")).to_be_visible()
+    assert sandbox.events()[-1]["type"] == "payment_method.detached"
+    page.get_by_role("link", name="Back to the shop").click()
+    page.wait_for_url(back)
+    sandbox.clock.advance(3600)
+    page.goto(portal.url)
+    expect(page.get_by_text("This link has expired.")).to_be_visible()

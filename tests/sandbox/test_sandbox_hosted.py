@@ -98,3 +98,106 @@ def test_only_the_page_itself_and_programs_may_ask(
         assert http.post(path, json={}, headers=headers).status_code == 403
     assert http.post(path, data={"code": "A"}).status_code == 415
     assert http.post(f"/_sandbox/checkout/cs_test_x/{act}", json={}).status_code == 404
+
+
+# --- The portal ----------------------------------------------------------------------------
+
+
+def visit(client: Client, customer: str) -> str:
+    session = client.v1.billing_portal.sessions.create(
+        {"customer": customer, "return_url": "https://shop.example/account"}
+    )
+    return f"/_sandbox/portal/{session.url.rpartition('/')[2]}"
+
+
+def buy(client: Client, sandbox: Sandbox, customer: str, card: str) -> str:
+    keep: Any = {"setup_future_usage": "off_session", "description": "A poster"}
+    session = sell(client, customer=customer, payment_intent_data=keep)
+    return str(sandbox.checkout.pay(session, card)["payment_intent"])
+
+
+def test_a_portal_session(client: Client, sandbox: Sandbox) -> None:
+    ada = client.v1.customers.create({"email": "ada@example.com"}).id
+    made = client.v1.billing_portal.sessions.create(
+        {"customer": ada, "return_url": "https://shop.example/account"}
+    )
+    assert (made.customer, made.return_url) == (ada, "https://shop.example/account")
+    assert made.url.startswith(f"{sandbox.url}/p/session/test_")
+    assert sandbox.events()[-1]["type"] == "billing_portal.session.created"
+    assert httpx.get(made.url).status_code == 200
+
+
+def test_what_a_customer_sees(http: httpx.Client, client: Client, sandbox: Sandbox) -> None:
+    ada, bob = (client.v1.customers.create({"email": f"{name}@example.com"}).id for name in "ab")
+    first = buy(client, sandbox, ada, "pm_card_visa")
+    buy(client, sandbox, ada, "pm_usBankAccount_success")
+    buy(client, sandbox, bob, "pm_card_mastercard")
+    client.v1.refunds.create({"payment_intent": first, "amount": 500})
+
+    shown = http.post(f"{visit(client, ada)}/come", json={}).json()
+
+    assert (shown["customer"], shown["back"]) == ("a@example.com", "https://shop.example/account")
+    assert [(each["brand"], each["last4"], each["until"]) for each in shown["methods"]] == [
+        ("visa", "4242", [12, 2034])
+    ]
+    assert [
+        (each["description"], each["amount"], each["refunded"], each["status"])
+        for each in shown["payments"]
+    ] == [("A poster", 2000, 0, "pending"), ("A poster", 2000, 500, "succeeded")]
+
+
+def test_a_customer_removes_a_card(http: httpx.Client, client: Client, sandbox: Sandbox) -> None:
+    ada, bob = (client.v1.customers.create({"payment_method": "pm_card_visa"}).id for _ in range(2))
+    (own,), (others,) = (client.v1.customers.payment_methods.list(each).data for each in (ada, bob))
+    path = f"{visit(client, ada)}/remove"
+    refused = http.post(path, json={"payment_method": others.id})
+    assert refused.status_code == 404
+    assert client.v1.payment_methods.retrieve(others.id).customer == bob
+    assert http.post(path, json={"payment_method": own.id}).json()["methods"] == []
+    assert client.v1.payment_methods.retrieve(own.id).customer is None
+    assert sandbox.events()[-1]["type"] == "payment_method.detached"
+
+
+def test_a_link_is_for_one_sitting(http: httpx.Client, client: Client, sandbox: Sandbox) -> None:
+    ada = client.v1.customers.create().id
+    unused, used = (visit(client, ada) for _ in range(2))
+    sandbox.clock.advance(299)
+    assert http.post(f"{used}/come", json={}).status_code == 200
+    sandbox.clock.advance(1)
+    over = http.post(f"{unused}/come", json={})
+    assert (over.status_code, "has expired" in over.text) == (404, True)
+    for _ in range(2):
+        sandbox.clock.advance(3598)
+        assert http.post(f"{used}/come", json={}).status_code == 200
+    sandbox.clock.advance(3600)
+    assert http.post(f"{used}/come", json={}).status_code == 404
+    assert http.post("/_sandbox/portal/x/come", json={}).status_code == 404
+
+
+def test_a_customer_who_was_deleted(http: httpx.Client, client: Client) -> None:
+    ada = client.v1.customers.create({"payment_method": "pm_card_visa"}).id
+    path = visit(client, ada)
+    client.v1.customers.delete(ada)
+    shown = http.post(f"{path}/come", json={}).json()
+    assert (shown["customer"], shown["methods"]) == (ada, [])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "param"),
+    [
+        ({"customer": None}, "parameter_missing", "customer"),
+        ({"customer": "cus_x"}, "resource_missing", "customer"),
+        ({"return_url": "/account"}, "url_invalid", "return_url"),
+        ({"configuration": "bpc_1"}, "resource_missing", "configuration"),
+        ({"flow_data": {"type": "payment_method_update"}}, None, "flow_data"),
+    ],
+)
+def test_portal_sessions_that_make_no_sense(
+    client: Client, sandbox: Sandbox, wrong: Any, code: str | None, param: str
+) -> None:
+    whole = {"customer": client.v1.customers.create().id, **wrong}
+    params: Any = {name: value for name, value in whole.items() if value is not None}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.billing_portal.sessions.create(params)
+    assert (refused.value.code, refused.value.param) == (code, param)
+    assert sandbox.counts["billing_portal.session"] == 0

@@ -230,6 +230,10 @@ def check_out(client: Client, sandbox: Sandbox) -> None:
     sessions.list({"expand": ["data.customer"]})
     client.v1.promotion_codes.update(code.id, {"active": False})
     client.v1.coupons.delete(coupon.id)
+    customer = client.v1.customers.create().id
+    client.v1.billing_portal.sessions.create(
+        {"customer": customer, "return_url": "https://shop.example/"}
+    )
 
 
 def _all_off(client: Client) -> str:

@@ -111,7 +111,12 @@ def test_every_event_happens_to_a_real_object(
         [each["type"], each["id"], each["data"]["object"]["id"]] for each in happened
     ]
     thing = last(happened, event)
-    if thing["object"] in ("checkout.session", "coupon", "promotion_code"):
+    if thing["object"] in (
+        "billing_portal.session",
+        "checkout.session",
+        "coupon",
+        "promotion_code",
+    ):
         assert thing.get("status") == OF_CHECKOUT.get(event)
         assert sandbox.counts[thing["object"]] == (0 if event == "coupon.deleted" else 1)
         return

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from payfulfill.sandbox import (
     account,
     balance_transactions,
+    billing_portal,
     charges,
     checkout,
     customers,
@@ -51,6 +52,7 @@ logger = logging.getLogger("payfulfill.sandbox")
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *account.OPERATIONS,
     *balance_transactions.OPERATIONS,
+    *billing_portal.OPERATIONS,
     *charges.OPERATIONS,
     *checkout.OPERATIONS,
     *customers.OPERATIONS,

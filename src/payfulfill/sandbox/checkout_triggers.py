@@ -55,6 +55,15 @@ TRIGGERS: Final[Mapping[str, tuple[Step, ...]]] = {
     "checkout.session.expired": (_SESSION, _EXPIRE),
     "checkout.session.async_payment_succeeded": (_SESSION, _WAIT, _settled(well=True)),
     "checkout.session.async_payment_failed": (_SESSION, _WAIT, _settled(well=False)),
+    "billing_portal.session.created": (
+        Step("customer", "POST", "/v1/customers", {"description": "triggered"}),
+        Step(
+            "billing_portal_session",
+            "POST",
+            "/v1/billing_portal/sessions",
+            {"customer": "{customer.id}"},
+        ),
+    ),
     "coupon.created": (_COUPON,),
     "coupon.deleted": (
         _COUPON,

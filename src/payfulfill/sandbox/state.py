@@ -85,6 +85,7 @@ class State:
     early_fraud_warnings: dict[str, Json] = field(default_factory=dict)
     balance_transactions: dict[str, Json] = field(default_factory=dict)
     customers: dict[str, Json] = field(default_factory=dict)
+    portal_sessions: dict[str, Json] = field(default_factory=dict)
     checkout_sessions: dict[str, Json] = field(default_factory=dict)
     products: dict[str, Json] = field(default_factory=dict)
     coupons: dict[str, Json] = field(default_factory=dict)
@@ -99,6 +100,8 @@ class State:
     """What each checkout session sells, by its id."""
     sold_by: dict[str, str] = field(default_factory=dict)
     """Which checkout session an intent is for, by the intent's id."""
+    portal_ends: dict[str, int] = field(default_factory=dict)
+    """When each session of the customer portal is over, by its id."""
     tax_percent: Decimal = Decimal(0)
     """What sessions with automatic tax add."""
     settle_after: float | None = None
@@ -126,6 +129,7 @@ class State:
             "payment_method": self.payment_methods,
             "checkout.session": self.checkout_sessions,
             "product": self.products,
+            "billing_portal.session": self.portal_sessions,
             "coupon": self.coupons,
             "promotion_code": self.promotion_codes,
             "event": self.events,

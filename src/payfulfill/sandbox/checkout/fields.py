@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from payfulfill.sandbox import metadata, payment_intents, references, texts
 from payfulfill.sandbox.errors import InvalidParameter, missing
@@ -92,21 +91,6 @@ def check_together(params: Mapping[str, Any]) -> None:
 _SHORTEST: Final = 30 * 60
 _LONGEST: Final = 24 * 60 * 60
 _LONGEST_REFERENCE: Final = 200
-_LONGEST_URL: Final = 5000
-
-
-def _url(params: Mapping[str, Any], name: str) -> str | None:
-    """Where the buyer is led; `{CHECKOUT_SESSION_ID}` may stand anywhere in it."""
-    url: str | None = texts.limited(params.get(name), _LONGEST_URL, name)
-    if url is None:
-        return None
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidParameter("Not a valid URL", code="url_invalid", param=name)
-    return url
 
 
 def _expires_at(state: State, params: Mapping[str, Any]) -> int:
@@ -173,7 +157,7 @@ def creation(state: State, params: Mapping[str, Any], currency: str) -> Json:
     session = {
         **_blank(state),
         "allow_promotion_codes": params.get("allow_promotion_codes"),
-        "cancel_url": _url(params, "cancel_url"),
+        "cancel_url": texts.url(params.get("cancel_url"), "cancel_url"),
         "client_reference_id": reference,
         "currency": currency,
         "customer": customer,
@@ -188,7 +172,7 @@ def creation(state: State, params: Mapping[str, Any], currency: str) -> Json:
         "payment_method_options": {kind: dict(_OPTIONS[kind]) for kind in kinds},
         "payment_method_types": kinds,
         "submit_type": params.get("submit_type"),
-        "success_url": _url(params, "success_url"),
+        "success_url": texts.url(params.get("success_url"), "success_url"),
     }
     for name in ("allowed_payment_method_types", "excluded_payment_method_types"):
         if name in params:

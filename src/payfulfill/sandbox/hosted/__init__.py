@@ -1,4 +1,4 @@
-"""Pages that buyers are sent to, in the place of Stripe's own: Checkout's.
+"""Pages that buyers are sent to, in the place of Stripe's own: Checkout's and the portal's.
 
 They say of themselves that they are a stand-in, and look like no page of Stripe's.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from payfulfill.sandbox.hosted import checkout, files
+from payfulfill.sandbox.hosted import checkout, files, portal
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -19,4 +19,4 @@ __all__ = ["routes"]
 
 def routes(state: State, publishable_key: str) -> list[Route]:
     """The pages, to be served beside the API; `publishable_key` is for their own Stripe.js."""
-    return [*files.routes(), *checkout.routes(state, publishable_key)]
+    return [*files.routes(), *checkout.routes(state, publishable_key), *portal.routes(state)]

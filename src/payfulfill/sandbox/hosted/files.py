@@ -22,9 +22,18 @@ _HEADERS: Final[Mapping[str, str]] = {
 
 _FILES: Final[Mapping[str, str]] = {
     "/c/pay/{id}": "checkout.html",
+    "/p/session/{id}": "portal.html",
     **{
         f"/_sandbox/hosted/{name}": name
-        for name in ("checkout.css", "checkout.js", "hosted.css", "money.js", "server.js")
+        for name in (
+            "checkout.css",
+            "checkout.js",
+            "hosted.css",
+            "money.js",
+            "portal.css",
+            "portal.js",
+            "server.js",
+        )
     },
 }
 """What is served, by path. Named one by one, so that no path can lead out of the folder."""
