@@ -19,6 +19,7 @@ Under `/_sandbox/api`; in braces what goes into the body of a POST, after `?` wh
 | POST /authenticate {intent, succeed?} | the buyer answers the bank                              |
 | POST /settle {intent, succeed?}     | a bank debit arrives or bounces                           |
 | POST /cancel {intent}               | the payment is called off                                 |
+| POST /refunds/..., /disputes/..., /early_fraud_warnings/..., /reviews/... | see `afterwards`   |
 | POST /resend {event}                | delivers it again, now                                    |
 | POST /clock/advance {seconds}       | moves the time on                                         |
 | POST /fail {operation, fault, times? or share?, seconds?} | lets calls fail                     |
@@ -49,7 +50,7 @@ from starlette.routing import Route
 from payfulfill.sandbox import guard
 from payfulfill.sandbox.api import OPERATIONS
 from payfulfill.sandbox.clock import ManualClock
-from payfulfill.sandbox.dashboard import about, activity
+from payfulfill.sandbox.dashboard import about, activity, afterwards
 from payfulfill.sandbox.dashboard.asked import Asked, BadInput, naming
 from payfulfill.sandbox.disturbances import Disturbance
 from payfulfill.sandbox.errors import ApiError, NotFound, no_such
@@ -151,8 +152,9 @@ def _object(sandbox: Sandbox, asked: Asked) -> Json:
 def _actions(found: Json) -> list[str]:
     """What can be done with an object now."""
     if found["object"] != "payment_intent":
-        return []
-    return sorted({STEPS[step].verb for step in NEXT[Status(found["status"])]})
+        return afterwards.actions(found)
+    verbs = {STEPS[step].verb for step in NEXT[Status(found["status"])]}
+    return [*sorted(verbs), *afterwards.actions(found)]
 
 
 def _known(sandbox: Sandbox, payload: Json) -> list[str]:
@@ -335,6 +337,7 @@ ROUTES: Final[tuple[tuple[str, str, _Handler], ...]] = (
     ("POST", "/authenticate", _authenticate),
     ("POST", "/settle", _settle),
     ("POST", "/cancel", _cancel),
+    *afterwards.ROUTES,
     ("POST", "/resend", _resend),
     ("POST", "/clock/advance", _advance),
     ("POST", "/fail", _fail),
