@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Literal
 
 import stripe
@@ -78,6 +79,7 @@ _BASIC: Mapping[Any, tuple[type, ...]] = {
     int: (int,),
     bool: (bool,),
     float: (int, float),
+    Decimal: (str,),  # JSON has no decimals
     type(None): (type(None),),
 }
 

@@ -12,7 +12,7 @@ import pytest
 import stripe
 from tests.sandbox.conformance import class_of, deviations, list_deviations
 
-from payfulfill.sandbox import Sandbox, UnexpectedState
+from payfulfill.sandbox import CardDeclined, Sandbox, UnexpectedState
 from payfulfill.sandbox.api import OPERATIONS
 from payfulfill.sandbox.cards import CARDS
 
@@ -62,6 +62,7 @@ def call_everything(client: Client, sandbox: Sandbox) -> None:
     give_back(client, sandbox)
     dispute(client, sandbox)
     keep_methods(client)
+    check_out(client, sandbox)
     bookkeeping(client)
     endpoint = client.v1.webhook_endpoints.create(
         {"url": "https://shop.example/hook", "enabled_events": ["*"], "description": "shop"}
@@ -213,6 +214,61 @@ def keep_methods(client: Client) -> None:
     client.v1.customers.list()
     client.v1.customers.delete(customer.id)
     client.v1.customers.retrieve(customer.id)
+
+
+def check_out(client: Client, sandbox: Sandbox) -> None:
+    coupon = client.v1.coupons.create({"amount_off": 100, "currency": "usd", "name": "A dollar"})
+    client.v1.coupons.retrieve(coupon.id)
+    client.v1.coupons.list()
+    code = client.v1.promotion_codes.create(
+        {"promotion": {"type": "coupon", "coupon": coupon.id}, "code": "DOLLAR"}
+    )
+    client.v1.promotion_codes.retrieve(code.id, {"expand": ["promotion.coupon"]})
+    client.v1.promotion_codes.list({"code": "dollar"})
+    sessions = client.v1.checkout.sessions
+    create: Any = sessions.create
+    item: Any = {"currency": "usd", "unit_amount": 2000, "product_data": {"name": "Poster"}}
+    sale: Any = {
+        "mode": "payment",
+        "line_items": [{"price_data": item, "quantity": 2}],
+        "success_url": "https://shop.example/thanks?session={CHECKOUT_SESSION_ID}",
+    }
+    rich = create(
+        {
+            **sale,
+            "automatic_tax": {"enabled": True},
+            "cancel_url": "https://shop.example/",
+            "client_reference_id": "ada",
+            "customer_creation": "always",
+            "discounts": [{"promotion_code": code.id}],
+            "expand": ["line_items.data.price.product"],
+            "metadata": {"order": "7"},
+            "payment_intent_data": {"setup_future_usage": "off_session"},
+        }
+    )
+    sandbox.checkout.tax_percent = 8
+    with contextlib.suppress(CardDeclined):
+        sandbox.checkout.pay(rich.id, "pm_card_chargeDeclined")
+    sandbox.checkout.pay(rich.id, "pm_card_authenticationRequired", name="Ada")
+    sandbox.checkout.authenticate(rich.id)
+    for ends_well in (True, False):
+        slow = create({**sale, "customer_email": "ada@example.com"})
+        sandbox.checkout.pay(slow.id, "pm_usBankAccount_success")
+        sandbox.checkout.settle(slow.id, succeed=ends_well)
+    free = create({**sale, "discounts": [{"coupon": _all_off(client)}]})
+    sandbox.checkout.pay(free.id)
+    gone = create(sale)
+    sessions.update(gone.id, {"metadata": {"order": "8"}})
+    sessions.expire(gone.id)
+    sessions.retrieve(rich.id, {"expand": ["payment_intent.latest_charge", "line_items"]})
+    sessions.line_items.list(rich.id)
+    sessions.list({"expand": ["data.customer"]})
+    client.v1.promotion_codes.update(code.id, {"active": False})
+    client.v1.coupons.delete(coupon.id)
+
+
+def _all_off(client: Client) -> str:
+    return client.v1.coupons.create({"percent_off": 100}).id
 
 
 def bookkeeping(client: Client) -> None:

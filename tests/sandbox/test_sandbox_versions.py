@@ -90,6 +90,31 @@ def test_before_2025_03_31_there_is_an_invoice(
     assert {event["api_version"] for event in receiver.events()} == {"2025-02-24.acacia"}
 
 
+@pytest.mark.parametrize(
+    ("version", "more"),
+    [
+        ("2026-08-26.dahlia", {}),
+        ("2026-02-25.clover", {"ui_mode": "hosted"}),
+        (OLD_VERSION, {"ui_mode": "hosted", "shipping_details": None}),
+    ],
+)
+def test_checkout_sessions_changed_twice(
+    client: Client, sandbox: Sandbox, receiver: Receiver, version: str, more: dict[str, Any]
+) -> None:
+    sandbox.add_endpoint(receiver.url, api_version=version)
+    item: Any = {"currency": "usd", "unit_amount": 500, "product_data": {"name": "Poster"}}
+    session = client.v1.checkout.sessions.create(
+        {
+            "mode": "payment",
+            "line_items": [{"price_data": item, "quantity": 1}],
+            "success_url": "https://shop.example/",
+        }
+    )
+    paid = sandbox.checkout.pay(session.id)
+    sandbox.flush()
+    assert heard(receiver, "checkout.session.completed") == {**paid, **more}
+
+
 @pytest.mark.parametrize("version", ["2022-08-01", OLD_VERSION])
 def test_before_2022_11_15_charges_and_refunds_are_lists(
     client: Client, sandbox: Sandbox, receiver: Receiver, version: str

@@ -82,6 +82,21 @@ STEPS: Final[Mapping[str, tuple[int, str]]] = {
 """What amounts must be multiples of where they must, and why (the second reason in our words)."""
 
 
+def known(currency: str) -> str:
+    """The currency as Stripe writes it, in small letters.
+
+    Raises:
+        InvalidParameter: Stripe takes no payments in it.
+    """
+    if currency.lower() in CURRENCIES:
+        return currency.lower()
+    raise InvalidParameter(
+        f"Invalid currency: {currency}. Stripe currently supports these currencies: "
+        f"{', '.join(CURRENCIES)}",
+        param="currency",
+    )
+
+
 def check(amount: int, currency: str) -> None:
     """Checks that Stripe would charge this.
 
@@ -89,12 +104,7 @@ def check(amount: int, currency: str) -> None:
         InvalidParameter: it is too small or too large, there is no such part of the currency, or
             no such currency.
     """
-    if currency not in CURRENCIES:
-        raise InvalidParameter(
-            f"Invalid currency: {currency}. Stripe currently supports these currencies: "
-            f"{', '.join(CURRENCIES)}",
-            param="currency",
-        )
+    known(currency)
     if amount < 1:
         message = "This value must be greater than or equal to 1."
         raise InvalidParameter(message, code="parameter_invalid_integer", param="amount")

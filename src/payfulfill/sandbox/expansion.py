@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, ForwardRef, TypeAlias
 
+from payfulfill.sandbox import checkout
 from payfulfill.sandbox.errors import InvalidParameter
 from payfulfill.sandbox.operations import Operation
 from payfulfill.sandbox.state import Json, State
@@ -50,6 +51,7 @@ _PAGE: Final = 10  # what a list within an object holds at most
 
 LISTS: Final[Mapping[tuple[str, str], Callable[[State, Json], Json]]] = {
     ("charge", "refunds"): _refunds,
+    ("checkout.session", "line_items"): checkout.line_items,
 }
 """The lists within objects, by the object's kind and the field."""
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final, Self
 from starlette.applications import Starlette
 
 from payfulfill.sandbox import (
+    checkout,
     dashboard,
+    delays,
     disturbances,
     elements,
     events,
@@ -24,6 +26,7 @@ from payfulfill.sandbox import (
     webhook_endpoints,
 )
 from payfulfill.sandbox.api import OPERATIONS, Api, ApiCall
+from payfulfill.sandbox.checkouts import Checkouts
 from payfulfill.sandbox.clock import Clock
 from payfulfill.sandbox.delivery import Attempt, Deliveries
 from payfulfill.sandbox.disputes import Disputes
@@ -38,6 +41,7 @@ from payfulfill.sandbox.reviews import Reviews
 from payfulfill.sandbox.server import Server
 from payfulfill.sandbox.signatures import LONGEST_OVERLAP
 from payfulfill.sandbox.state import Cause, Json, State
+from payfulfill.sandbox.timers import Timers
 from payfulfill.sandbox.watching import Listener
 
 if TYPE_CHECKING:
@@ -100,9 +104,12 @@ class Sandbox:
             self._deliveries,
             self._ids.new("acct"),
             self._disturbances,
+            Timers(self.clock),
+            followers=(checkout.follow, delays.follow),
             watchers=self._deliveries.watchers,
             base_url=lambda: self.url,
         )
+        self.checkout = Checkouts(self._state)
         self._plan = Plan(self._ids.seed)
         self._server = Server(port)
         self._api = Api(self._state, self._plan, self._server.hang_up)
@@ -147,10 +154,12 @@ class Sandbox:
                 exception_handlers={404: unknown, 405: unknown},
             )
         )
+        self._state.timers.start()
         self._deliveries.start()
 
     def stop(self) -> None:
         """Stops: no thread, port or file stays open. A second time it does nothing."""
+        self._state.timers.stop()
         self._deliveries.stop()
         self._server.stop()
 
@@ -229,6 +238,22 @@ class Sandbox:
         with self._state.acting() as state:
             return deepcopy(payment_intents.settle(state, intent_id, succeed=succeed))
 
+    @property
+    def settle_after(self) -> float | None:
+        """How long a bank debit is `processing`, in seconds on the sandbox's clock.
+
+        Then it arrives or bounces, as the payment method's name says. None, as at first: it waits
+        for `settle`. What is set goes for debits that begin from then on.
+        """
+        return self._state.settle_after
+
+    @settle_after.setter
+    def settle_after(self, seconds: float | None) -> None:
+        if seconds is not None and not 0 <= seconds < math.inf:
+            raise ValueError("a bank takes some seconds: 0 or more")
+        with self._state.acting() as state:
+            state.settle_after = seconds
+
     def cancel(self, intent_id: str) -> Json:
         """Calls a payment off, as the seller may in Stripe's dashboard.
 
@@ -238,6 +263,7 @@ class Sandbox:
         """
         with self._state.acting(Cause(self._ids.new("req"))) as state:
             intent = payment_intents.find(state, intent_id)
+            payment_intents.check_own(state, intent)
             return deepcopy(payment_intents.take(state, intent, payment_intents.Step.CANCEL))
 
     def trigger(
@@ -246,6 +272,7 @@ class Sandbox:
         overrides: triggers.Overrides | None = None,
         *,
         intent: str | None = None,
+        session: str | None = None,
         payment: str | None = None,
     ) -> list[Json]:
         """Lets an event happen, by calls of the API that lead to it.
@@ -256,7 +283,9 @@ class Sandbox:
                 `{"payment_intent": {"amount": 3900, "metadata": {"order": "7"}}}`. None takes a
                 parameter away.
             intent: Let it happen to this payment intent, `pi_...`, instead of a new one.
-            payment: Let it happen to the open intent of this payment of payfulfill's, `pay_...`.
+            session: Let it happen to this checkout session, `cs_test_...`.
+            payment: Let it happen to the open intent, or the checkout session if it is an event of
+                those, of this payment of payfulfill's, `pay_...`.
 
         Returns:
             The events that came of it, oldest first.
@@ -266,7 +295,9 @@ class Sandbox:
             RuntimeError: the sandbox isn't started.
         """
         client = triggers.Client(self.url)
-        return triggers.trigger(client, event, overrides, intent=intent, payment=payment)
+        return triggers.trigger(
+            client, event, overrides, intent=intent, session=session, payment=payment
+        )
 
     # --- Webhooks ----------------------------------------------------------------------
 

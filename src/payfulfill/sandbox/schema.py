@@ -36,8 +36,9 @@ class Fields:
 
 @cache
 def request_type(name: str) -> Hint:
-    """The SDK's type for the parameters of a request, such as `PaymentIntentCreateParams`, or
-    `radar.EarlyFraudWarningListParams`.
+    """The SDK's type for the parameters of a request, such as `PaymentIntentCreateParams`.
+
+    Some are in a namespace: `checkout.SessionCreateParams`.
 
     Raises:
         LookupError: the SDK has no such type.

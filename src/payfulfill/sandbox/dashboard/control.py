@@ -19,6 +19,14 @@ Under `/_sandbox/api`; in braces what goes into the body of a POST, after `?` wh
 | POST /authenticate {intent, succeed?} | the buyer answers the bank                              |
 | POST /settle {intent, succeed?}     | a bank debit arrives or bounces                           |
 | POST /cancel {intent}               | the payment is called off                                 |
+| POST /settle_after {seconds?}       | bank debits settle by themselves, or (null) not           |
+| POST /checkout/pay {session, card?, email?, name?} | the buyer pays; a declined card is a 402   |
+| POST /checkout/authenticate {session, succeed?} | the buyer answers the bank                    |
+| POST /checkout/settle {session, succeed?} | its bank debit arrives or bounces                   |
+| POST /checkout/expire {session}     | its time is over                                          |
+| POST /checkout/code {session, code?} | the buyer uses a promotion code, or takes it away        |
+| POST /checkout/add_code {code, percent_off? or amount_off?, currency?} | makes a promotion code |
+| POST /checkout/tax {percent}        | what sessions with automatic tax add                      |
 | POST /refunds/..., /disputes/..., /early_fraud_warnings/..., /reviews/... | see `afterwards`   |
 | POST /resend {event}                | delivers it again, now                                    |
 | POST /clock/advance {seconds}       | moves the time on                                         |
@@ -50,7 +58,7 @@ from starlette.routing import Route
 from payfulfill.sandbox import guard
 from payfulfill.sandbox.api import OPERATIONS
 from payfulfill.sandbox.clock import ManualClock
-from payfulfill.sandbox.dashboard import about, activity, afterwards
+from payfulfill.sandbox.dashboard import about, activity, afterwards, checkout
 from payfulfill.sandbox.dashboard.asked import Asked, BadInput, naming
 from payfulfill.sandbox.disturbances import Disturbance
 from payfulfill.sandbox.errors import ApiError, NotFound, no_such
@@ -80,6 +88,7 @@ def _revision(sandbox: Sandbox, asked: Asked) -> Json:
         len(sandbox.calls),
         len(sandbox.deliveries),
         hash((sandbox.planned_faults, sandbox.planned_disturbances, sandbox.endpoints)),
+        hash((sandbox.checkout.totals, *checkout.settings(sandbox).values())),
     )
     return {
         "run": asked.run,
@@ -111,6 +120,7 @@ def _state(sandbox: Sandbox, asked: Asked) -> Json:
         "deliveries": len(sandbox.deliveries),
         "endpoints": _endpoints(sandbox),
         **_planned(sandbox),
+        **checkout.settings(sandbox),
     }
 
 
@@ -144,17 +154,36 @@ def _object(sandbox: Sandbox, asked: Asked) -> Json:
     return {
         "object": found,
         "events": [each for each in caused if each["object_id"] == asked.id],
-        "actions": _actions(found),
+        "actions": _actions(sandbox, found),
         "known": _known(sandbox, found),
     }
 
 
-def _actions(found: Json) -> list[str]:
+def _actions(sandbox: Sandbox, found: Json) -> list[str]:
     """What can be done with an object now."""
+    if found["object"] == "checkout.session":
+        return _of_session(sandbox, found)
     if found["object"] != "payment_intent":
         return afterwards.actions(found)
-    verbs = {STEPS[step].verb for step in NEXT[Status(found["status"])]}
-    return [*sorted(verbs), *afterwards.actions(found)]
+    return [*_of_intent(sandbox, found), *afterwards.actions(found)]
+
+
+_CHECKOUTS: Final = {"cancel", "confirm"}
+"""What is done to an intent of Checkout's by its session only."""
+
+
+def _of_intent(sandbox: Sandbox, intent: Json) -> list[str]:
+    """What buyers, banks and sellers can do with an intent."""
+    verbs = {STEPS[step].verb for step in NEXT[Status(intent["status"])]}
+    return sorted(verbs - _CHECKOUTS if sandbox.checkout.made(intent["id"]) else verbs)
+
+
+def _of_session(sandbox: Sandbox, session: Json) -> list[str]:
+    """What can be done with a session: by what it is itself, and what its intent waits for."""
+    verbs = {"confirm", "expire"} if session["status"] == "open" else set()
+    if session["payment_intent"] is not None:
+        verbs |= set(_of_intent(sandbox, sandbox.find(session["payment_intent"])))
+    return sorted(verbs)
 
 
 def _known(sandbox: Sandbox, payload: Json) -> list[str]:
@@ -171,7 +200,7 @@ def _is_known(sandbox: Sandbox, object_id: str) -> bool:
     return True
 
 
-_ID: Final = re.compile(r"[a-z]{2,12}_[A-Za-z0-9]{8,64}")
+_ID: Final = re.compile(r"[a-z]{2,12}_(test_)?[A-Za-z0-9]{8,64}")
 
 
 def _ids(value: Any) -> Iterator[str]:
@@ -337,6 +366,7 @@ ROUTES: Final[tuple[tuple[str, str, _Handler], ...]] = (
     ("POST", "/authenticate", _authenticate),
     ("POST", "/settle", _settle),
     ("POST", "/cancel", _cancel),
+    *checkout.ROUTES,
     *afterwards.ROUTES,
     ("POST", "/resend", _resend),
     ("POST", "/clock/advance", _advance),

@@ -133,6 +133,8 @@ def take(
     if method is not None and status in (Status.SUCCEEDED, Status.PROCESSING):
         payment_methods.use(state, method, intent)
     events.emit(state, trace.event, intent)
+    for follow in state.followers:
+        follow(state, intent, step)
     if paid:
         _follow_up(state, state.charges[intent["latest_charge"]])
     return intent
@@ -144,6 +146,20 @@ def _follow_up(state: State, charge: Json) -> None:
     charges.book(state, charge)
     if state.cards[charge["payment_method"]].warned:
         early_fraud_warnings.warn(state, charge)
+
+
+def check_own(state: State, intent: Json) -> None:
+    """Checks that the seller may do as they like with an intent: not with one of Checkout's.
+
+    https://docs.stripe.com/api/payment_intents/cancel
+
+    Raises:
+        UnexpectedState: a checkout session made it.
+    """
+    if intent["id"] in state.sold_by:
+        raise unexpected(
+            intent, "You cannot perform this action on PaymentIntents created by Checkout."
+        )
 
 
 def following(intent: Json, step: Step) -> Status:
