@@ -15,7 +15,7 @@ import stripe
 from payfulfill.cli.places import PORT
 from payfulfill.sandbox import Disturbance, Fault, Sandbox
 from payfulfill.sandbox.api import OPERATIONS
-from payfulfill.sandbox.cards import CARDS, Refunding, Reply
+from payfulfill.sandbox.cards import CARDS, Complaint, Refunding, Reply
 from payfulfill.sandbox.sandbox import PUBLISHABLE_KEY
 from payfulfill.sandbox.triggers import TRIGGERS
 
@@ -66,7 +66,7 @@ def test_each_script_runs(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_are_scripts() -> None:
-    assert len(SCRIPTS) == 5
+    assert len(SCRIPTS) == 6
 
 
 # --- The tables ------------------------------------------------------------------------------
@@ -100,6 +100,26 @@ def test_refunds_go_as_is_told() -> None:
         card = by_name[names(name)[0]]
         assert next(iter(names(number)), None) == card.number
         assert what == words[card.refunding]
+
+
+def test_disputes_come_as_is_told() -> None:
+    by_name = {name: card for card in CARDS for name in card.names}
+    words: dict[str, tuple[tuple[Complaint, ...], bool, str]] = {
+        "disputed: `fraudulent`": ((Complaint.FRAUD,), False, "normal"),
+        "disputed: `product_not_received`": ((Complaint.NOT_RECEIVED,), False, "normal"),
+        "an inquiry, which takes no money": ((Complaint.INQUIRY,), False, "normal"),
+        "disputed twice, each time all of it": (
+            (Complaint.FRAUD, Complaint.NOT_RECEIVED),
+            False,
+            "normal",
+        ),
+        "an early fraud warning": ((), True, "normal"),
+        "a review": ((), False, "elevated"),
+    }
+    for number, name, what in rows("card"):
+        card = by_name[names(name)[0]]
+        assert card.number == names(number)[0]
+        assert (card.complaints, card.warned, card.risk) == words[what]
 
 
 def test_the_cards_do_what_is_told() -> None:

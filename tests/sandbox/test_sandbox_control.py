@@ -12,7 +12,7 @@ import stripe
 from tests.sandbox.receiver import Receiver
 
 from payfulfill.sandbox import Disturbance, Fault, ManualClock, NotFound, Sandbox, UnexpectedState
-from payfulfill.sandbox.dashboard import control, pages
+from payfulfill.sandbox.dashboard import afterwards, control, pages
 
 Client = stripe.StripeClient
 START = 1_800_000_000
@@ -180,14 +180,16 @@ def test_an_object_its_events_and_what_can_be_done(
     assert shown["actions"] == ["cancel", "confirm"]
     sandbox.pay(intent, VISA)
     shown = api.get(f"/objects/{intent}")
-    assert shown["actions"] == []
+    assert shown["actions"] == ["dispute", "refund", "warn", "review"]
     assert [event["type"] for event in shown["events"]] == [
         "payment_intent.succeeded",
         "payment_intent.created",
     ]
     charge = shown["object"]["latest_charge"]
     assert {intent, charge} <= set(shown["known"])
-    assert api.get(f"/objects/{charge}")["actions"] == []
+    assert api.get(f"/objects/{charge}")["actions"] == ["dispute", "refund", "warn"]
+    method = shown["object"]["payment_method"]
+    assert api.get(f"/objects/{method}")["actions"] == []
 
 
 # --- What happened ------------------------------------------------------------------------
@@ -718,6 +720,6 @@ def test_the_page_has_all_its_files_and_answers_to_no_other_name(sandbox: Sandbo
 
 
 def test_the_table_of_routes_is_complete() -> None:
-    documented = control.__doc__ or ""
+    documented = f"{control.__doc__}{afterwards.__doc__}"
     for method, path, _ in control.ROUTES:
         assert f"| {method} {path}" in documented

@@ -60,6 +60,7 @@ def call_everything(client: Client, sandbox: Sandbox) -> None:
     client.v1.accounts.retrieve_current()
     pay_in_every_way(client, sandbox)
     give_back(client, sandbox)
+    dispute(client, sandbox)
     keep_methods(client)
     check_out(client, sandbox)
     bookkeeping(client)
@@ -134,6 +135,40 @@ def give_back(client: Client, sandbox: Sandbox) -> None:
     client.v1.refunds.cancel(first.id)
     client.raw_request("get", f"/v1/charges/{first.charge}/refunds")
     client.raw_request("get", f"/v1/charges/{first.charge}/refunds/{first.id}")
+
+
+def dispute(client: Client, sandbox: Sandbox) -> None:
+    """Disputes of every kind, in every status."""
+    intents = [
+        client.v1.payment_intents.create({"amount": 2000, "currency": "usd"}).id for _ in range(8)
+    ]
+    desk = sandbox.disputes
+    for intent in intents:
+        sandbox.pay(intent, "pm_card_visa")
+    inquiry = desk.open(intents[0], inquiry=True)["id"]
+    update: Any = client.v1.disputes.update
+    update(inquiry, {"evidence": {"uncategorized_text": "escalate_inquiry_evidence"}})
+    update(inquiry, {"metadata": {"case": "7"}, "intended_submission_method": "manual"})
+    update(inquiry, {"evidence": {"uncategorized_text": "winning_evidence"}})
+    desk.drop(desk.open(intents[1], inquiry=True)["id"])
+    lost = desk.open(intents[2])["id"]
+    client.v1.disputes.close(lost)
+    desk.appeal(lost)
+    desk.submit(lost)
+    desk.win(lost)
+    desk.lose(desk.open(intents[3], amount=3000)["id"])
+    desk.prevent(intents[4])
+    desk.prevent(intents[5], refunded=False)
+    client.v1.disputes.list({"expand": ["data.charge", "data.payment_intent"]})
+    client.v1.disputes.retrieve(lost)
+    sandbox.early_fraud_warnings.open(intents[6])
+    review = sandbox.reviews.open(intents[6])["id"]
+    client.v1.reviews.list({"expand": ["data.charge"]})
+    client.v1.reviews.retrieve(review)
+    client.v1.reviews.approve(review)
+    (warning, *_) = client.v1.radar.early_fraud_warnings.list({"expand": ["data.charge"]}).data
+    client.v1.radar.early_fraud_warnings.retrieve(warning.id)
+    sandbox.refunds.create(intents[6])
 
 
 def keep_methods(client: Client) -> None:
@@ -287,7 +322,7 @@ def of_error(error: Answer) -> list[str]:
     return [deviation for kind, each in objects for deviation in deviations(each, class_of(kind))]
 
 
-CHANGES = (".updated", ".detached", ".refunded", "refund.failed")
+CHANGES = (".updated", ".detached", ".refunded", "refund.failed", ".closed")
 """Types of events that say what was there before."""
 
 

@@ -19,6 +19,8 @@ from payfulfill.sandbox import (
     charges,
     checkout,
     customers,
+    disputes,
+    early_fraud_warnings,
     events,
     expansion,
     guard,
@@ -26,6 +28,7 @@ from payfulfill.sandbox import (
     payment_methods,
     promotions,
     refunds,
+    reviews,
     schema,
     webhook_endpoints,
 )
@@ -56,11 +59,14 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *charges.OPERATIONS,
     *checkout.OPERATIONS,
     *customers.OPERATIONS,
+    *disputes.OPERATIONS,
+    *early_fraud_warnings.OPERATIONS,
     *events.OPERATIONS,
     *payment_intents.OPERATIONS,
     *payment_methods.OPERATIONS,
     *promotions.OPERATIONS,
     *refunds.OPERATIONS,
+    *reviews.OPERATIONS,
     *webhook_endpoints.OPERATIONS,
 )
 """All that the sandbox can do over HTTP. A new resource adds its table here."""

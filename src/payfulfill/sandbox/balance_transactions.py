@@ -102,6 +102,30 @@ def record_refund_failure(state: State, refund: Json) -> Json:
     )
 
 
+DISPUTE_FEE: Final = 1500
+"""What Stripe takes for a dispute, in minor units. It isn't given back when the dispute is won.
+https://docs.stripe.com/disputes/how-disputes-work"""
+
+
+def record_withdrawal(state: State, dispute: Json, *, fee: bool) -> Json:
+    """Books what a dispute takes. `fee`: whether Stripe takes one too."""
+    return _book(
+        state,
+        "adjustment",
+        "dispute",
+        -dispute["amount"],
+        dispute,
+        fee=_fee(DISPUTE_FEE, dispute, "Dispute fee") if fee else (),
+        description=f"Chargeback withdrawal for {dispute['charge']}",
+    )
+
+
+def record_reinstatement(state: State, dispute: Json, amount: int) -> Json:
+    """Books what comes back when a dispute is won: `amount`, in minor units."""
+    said = f"Chargeback reversal for {dispute['charge']}"
+    return _book(state, "adjustment", "dispute_reversal", amount, dispute, description=said)
+
+
 def _fee(amount: int, of: Json, description: str) -> list[Json]:
     """A fee of Stripe's."""
     return [
@@ -150,7 +174,7 @@ def _book(
     return transaction
 
 
-def _as_of_now(state: State, transaction: Json) -> Json:
+def as_of_now(state: State, transaction: Json) -> Json:
     """The transaction, which time makes available."""
     if transaction["available_on"] <= state.now:
         transaction["status"] = "available"
@@ -160,7 +184,7 @@ def _as_of_now(state: State, transaction: Json) -> Json:
 def _retrieve(state: State, call: Call) -> Json:
     if call.object_id not in state.balance_transactions:
         raise no_such("balance transaction", call.object_id, "id")
-    return _as_of_now(state, state.balance_transactions[call.object_id])
+    return as_of_now(state, state.balance_transactions[call.object_id])
 
 
 def _list(state: State, call: Call) -> Json:
@@ -171,7 +195,7 @@ def _list(state: State, call: Call) -> Json:
 
     found = page("balance_transaction", _PATH, state.balance_transactions, call.params, matches)
     for transaction in found["data"]:
-        _as_of_now(state, transaction)
+        as_of_now(state, transaction)
     return found
 
 

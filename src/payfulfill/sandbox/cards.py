@@ -41,6 +41,14 @@ class Refunding(Enum):
     FAILS = auto()  # it succeeds, and fails some time later
 
 
+class Complaint(Enum):
+    """What a buyer tells their bank once they have paid. https://docs.stripe.com/testing#disputes"""
+
+    FRAUD = auto()  # it wasn't them
+    NOT_RECEIVED = auto()  # they got nothing for it
+    INQUIRY = auto()  # they wonder what it was, and the bank asks
+
+
 @dataclass(frozen=True, slots=True)
 class Decline:
     """Why a payment failed, in Stripe's words. https://docs.stripe.com/declines/codes
@@ -73,6 +81,8 @@ class Card:
         checks: The checks that don't pass, and how they end.
         account: The number of a bank account.
         refunding: How a refund goes.
+        complaints: What the buyer disputes, at once.
+        warned: Whether the bank hears of a fraud, at once.
     """
 
     number: str | None = field(repr=False)
@@ -90,6 +100,8 @@ class Card:
     checks: Mapping[str, str] = field(default_factory=dict, hash=False)
     account: str = field(default="", repr=False)
     refunding: Refunding = Refunding.AT_ONCE
+    complaints: tuple[Complaint, ...] = ()
+    warned: bool = False
 
     @property
     def type(self) -> str:
@@ -280,6 +292,15 @@ CARDS: Final = (
     # Payments succeed, and their refunds take their time.
     Card("4000000000007726", ("pm_card_pendingRefund",), refunding=Refunding.LATER),
     Card("4000000000005126", ("pm_card_refundFail",), refunding=Refunding.FAILS),
+
+    # Payments succeed, and the buyers want the money back from their banks.
+    Card("4000000000000259", ("pm_card_createDispute",), complaints=(Complaint.FRAUD,)),
+    Card("4000000000002685", ("pm_card_createDisputeProductNotReceived",),
+         complaints=(Complaint.NOT_RECEIVED,)),
+    Card("4000000000001976", ("pm_card_createDisputeInquiry",), complaints=(Complaint.INQUIRY,)),
+    Card("4000000404000079", ("pm_card_createMultipleDisputes",),
+         complaints=(Complaint.FRAUD, Complaint.NOT_RECEIVED)),
+    Card("4000000000005423", ("pm_card_createIssuerFraudRecord",), warned=True),
 
     # The bank wants to know who is paying.
     Card("4000002500003155", ("pm_card_authenticationRequiredOnSetup",), Reply.WHO_ARE_YOU,

@@ -83,14 +83,14 @@ TRIGGERS: Final[Mapping[str, tuple[Step, ...]]] = {
 }
 """What leads to each event, from nothing."""
 
-ON_SESSION: Final[Mapping[str, Mapping[str, Step]]] = {
+ON_SESSION: Final[Mapping[str, Mapping[str, tuple[Step, ...]]]] = {
     "open": {
-        "checkout.session.completed": _PAY,
-        "checkout.session.expired": _EXPIRE,
+        "checkout.session.completed": (_PAY,),
+        "checkout.session.expired": (_EXPIRE,),
     },
     "complete": {
-        "checkout.session.async_payment_succeeded": _settled(well=True),
-        "checkout.session.async_payment_failed": _settled(well=False),
+        "checkout.session.async_payment_succeeded": (_settled(well=True),),
+        "checkout.session.async_payment_failed": (_settled(well=False),),
     },
 }
 """What leads to each event from a session that is there, by its status."""

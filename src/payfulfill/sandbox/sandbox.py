@@ -30,12 +30,15 @@ from payfulfill.sandbox.api import OPERATIONS, Api, ApiCall
 from payfulfill.sandbox.checkouts import Checkouts
 from payfulfill.sandbox.clock import Clock
 from payfulfill.sandbox.delivery import Attempt, Deliveries
+from payfulfill.sandbox.disputes import Disputes
 from payfulfill.sandbox.disturbances import Disturbance, PlannedDisturbance
+from payfulfill.sandbox.early_fraud_warnings import EarlyFraudWarnings
 from payfulfill.sandbox.errors import no_such
 from payfulfill.sandbox.faults import Fault, Plan, PlannedFault
 from payfulfill.sandbox.ids import Ids
 from payfulfill.sandbox.lanes import Endpoint
 from payfulfill.sandbox.refunds import Refunds
+from payfulfill.sandbox.reviews import Reviews
 from payfulfill.sandbox.server import Server
 from payfulfill.sandbox.signatures import LONGEST_OVERLAP
 from payfulfill.sandbox.state import Cause, Json, State
@@ -54,6 +57,12 @@ class Sandbox:
     Use it as a context manager, sync or async, or call `start` and `stop`. What it knows outlives
     a stop: started again it goes on, at another URL. Every method may be called from any thread;
     from async code, put `flush` into `asyncio.to_thread`, as the receiver it waits for runs there.
+
+    Attributes:
+        refunds: What becomes of money that goes back.
+        disputes: What buyers and banks do about payments.
+        early_fraud_warnings: What banks hear of frauds.
+        reviews: What Stripe Radar wants a person to look at.
     """
 
     def __init__(
@@ -106,6 +115,9 @@ class Sandbox:
         self._server = Server(port)
         self._api = Api(self._state, self._plan, self._server.hang_up)
         self.refunds = Refunds(self._state)
+        self.disputes = Disputes(self._state)
+        self.early_fraud_warnings = EarlyFraudWarnings(self._state)
+        self.reviews = Reviews(self._state)
 
     # --- Lifecycle ---------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final, Literal, TypeAlias
 
 from typing_extensions import is_typeddict
@@ -44,12 +45,11 @@ def request_type(name: str) -> Hint:
     """
     import stripe.params  # noqa: PLC0415  # slow, and a sandbox that isn't called never needs it
 
-    found: Hint = stripe.params
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if found is None:
-        raise LookupError(f"the installed Stripe SDK has no stripe.params.{name}")
-    return found
+    try:
+        return attrgetter(name)(stripe.params)
+    except AttributeError:
+        message = f"the installed Stripe SDK has no stripe.params.{name}"
+        raise LookupError(message) from None
 
 
 @cache

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 from payfulfill.sandbox import checkout_triggers
+from payfulfill.sandbox.aftersale_triggers import ON_SALE
 from payfulfill.sandbox.checkout_triggers import ON_SESSION, SESSIONS
 from payfulfill.sandbox.state import Json
 from payfulfill.sandbox.trigger_steps import Params, Step
@@ -55,15 +56,15 @@ def _paid_with(method: str) -> tuple[Step, ...]:
     return (Step("payment_intent", "POST", _INTENTS, params, declined=method == _NO),)
 
 
-def _confirmed_with(method: str) -> Step:
+def _confirmed_with(method: str) -> tuple[Step, ...]:
     params = {"payment_method": method}
-    return Step("payment_intent", "POST", f"{_INTENT}/confirm", params, declined=method == _NO)
+    return (Step("payment_intent", "POST", f"{_INTENT}/confirm", params, declined=method == _NO),)
 
 
-def _answered(what: str, *, well: bool) -> Step:
+def _answered(what: str, *, well: bool) -> tuple[Step, ...]:
     """By the buyer or the bank, which Stripe's API has no call for."""
     params = {"intent": "{payment_intent.id}", "succeed": well}
-    return Step(what, "POST", f"/_sandbox/api/{what}", params)
+    return (Step(what, "POST", f"/_sandbox/api/{what}", params),)
 
 
 _NEW_INTENT: Final = Step("payment_intent", "POST", _INTENTS, _SALE)
@@ -87,6 +88,7 @@ TRIGGERS: Final[Mapping[str, tuple[Step, ...]]] = {
     "charge.failed": _paid_with(_NO),
     "charge.pending": _paid_with(_WAIT),
     "charge.updated": _paid_with(_YES),  # a moment later it gets its balance transaction
+    **{event: (*_paid_with(_YES), *steps) for event, steps in ON_SALE.items()},
     "customer.created": (_CUSTOMER,),
     "customer.updated": (
         _CUSTOMER,
@@ -121,14 +123,14 @@ _CONFIRM: Final = {
     "payment_intent.payment_failed": _confirmed_with(_NO),
     "payment_intent.requires_action": _confirmed_with(_WHO),
     "payment_intent.processing": _confirmed_with(_WAIT),
-    "payment_intent.canceled": _CANCEL,
+    "payment_intent.canceled": (_CANCEL,),
     "charge.succeeded": _confirmed_with(_YES),
     "charge.failed": _confirmed_with(_NO),
     "charge.pending": _confirmed_with(_WAIT),
     "charge.updated": _confirmed_with(_YES),
 }
 
-ON_INTENT: Final[Mapping[str, Mapping[str, Step]]] = {
+ON_INTENT: Final[Mapping[str, Mapping[str, tuple[Step, ...]]]] = {
     "requires_payment_method": _CONFIRM,
     "requires_confirmation": _CONFIRM,
     "requires_action": {
@@ -145,6 +147,7 @@ ON_INTENT: Final[Mapping[str, Mapping[str, Step]]] = {
         "charge.failed": _answered("settle", well=False),
         "charge.updated": _answered("settle", well=True),
     },
+    "succeeded": ON_SALE,
 }
 """What leads to each event from an intent that is there, by its status. Others are closed."""
 
@@ -241,7 +244,7 @@ def trigger(
         additions: Parameters to send where the tables have none.
         intent: Let it happen to this payment intent, `pi_...`, instead of a new one.
         session: Let it happen to this checkout session, `cs_test_...`.
-        payment: Let it happen to the open intent, or the checkout session if it is an event of
+        payment: Let it happen to the intent, or the checkout session if it is an event of
             those, of this payment of payfulfill's, `pay_...`.
 
     Returns:
@@ -256,14 +259,14 @@ def trigger(
     if payment is not None and event.startswith("checkout.session."):
         session = _waiting_session(client, payment, event)
     elif payment is not None:
-        intent = _open_intent(client, payment)
+        intent = _intent_for(client, payment, event)
     steps = TRIGGERS[event]
     if session is not None:
         made["checkout_session"] = found = _got(client, SESSIONS, session)
-        steps = (_step_from(found, event, ON_SESSION),)
+        steps = _steps_from(found, event, ON_SESSION)
     elif intent is not None:
         made["payment_intent"] = found = _got(client, _INTENTS, intent)
-        steps = (_step_from(found, event, ON_INTENT),)
+        steps = _steps_from(found, event, ON_INTENT)
     steps = _overridden(steps, overrides or {}, additions or {})
     newest = _listed(client, "/v1/events", {"limit": "1"})["data"]
     for step in steps:
@@ -289,7 +292,9 @@ def _got(client: Client, path: str, object_id: str) -> Json:
     return _done(client.call("GET", f"{path}/{quote(object_id, safe='')}"))
 
 
-def _step_from(thing: Json, event: str, table: Mapping[str, Mapping[str, Step]]) -> Step:
+def _steps_from(
+    thing: Json, event: str, table: Mapping[str, Mapping[str, tuple[Step, ...]]]
+) -> tuple[Step, ...]:
     """What is to be done to an intent or a session.
 
     Raises:
@@ -318,20 +323,20 @@ def _waiting_session(client: Client, payment: str, event: str) -> str:
     raise TriggerError(f"no checkout session that could be so is for payment {payment}")
 
 
-def _open_intent(client: Client, payment: str) -> str:
-    """The newest open intent that names a payment of payfulfill's.
+def _intent_for(client: Client, payment: str, event: str) -> str:
+    """The newest intent that names a payment of payfulfill's, and to which this can happen.
 
     Raises:
         TriggerError: there is none.
     """
-    closed = ""
+    known = ""
     for intent in _each(client, _INTENTS):
         if intent["metadata"].get(PAYMENT_KEY) != payment:
             continue
-        if intent["status"] in ON_INTENT:
+        if event in ON_INTENT.get(intent["status"], {}):
             return str(intent["id"])
-        closed = closed or f": {intent['id']} is {intent['status']}"
-    raise TriggerError(f"no open payment intent is for payment {payment}{closed}")
+        known = known or f": {intent['id']} is {intent['status']}"
+    raise TriggerError(f"no payment intent that could be so is for payment {payment}{known}")
 
 
 def _each(client: Client, path: str) -> Iterator[Json]:

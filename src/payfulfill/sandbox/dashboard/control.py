@@ -27,6 +27,7 @@ Under `/_sandbox/api`; in braces what goes into the body of a POST, after `?` wh
 | POST /checkout/code {session, code?} | the buyer uses a promotion code, or takes it away        |
 | POST /checkout/add_code {code, percent_off? or amount_off?, currency?} | makes a promotion code |
 | POST /checkout/tax {percent}        | what sessions with automatic tax add                      |
+| POST /refunds/..., /disputes/..., /early_fraud_warnings/..., /reviews/... | see `afterwards`   |
 | POST /resend {event}                | delivers it again, now                                    |
 | POST /clock/advance {seconds}       | moves the time on                                         |
 | POST /fail {operation, fault, times? or share?, seconds?} | lets calls fail                     |
@@ -54,7 +55,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from payfulfill.sandbox.api import OPERATIONS
 from payfulfill.sandbox.clock import ManualClock
-from payfulfill.sandbox.dashboard import about, activity, checkout
+from payfulfill.sandbox.dashboard import about, activity, afterwards, checkout
 from payfulfill.sandbox.dashboard.asked import Asked, naming
 from payfulfill.sandbox.dashboard.serving import json_route
 from payfulfill.sandbox.disturbances import Disturbance
@@ -160,20 +161,25 @@ def _actions(sandbox: Sandbox, found: Json) -> list[str]:
     if found["object"] == "checkout.session":
         return _of_session(sandbox, found)
     if found["object"] != "payment_intent":
-        return []
-    verbs = {STEPS[step].verb for step in NEXT[Status(found["status"])]}
-    return sorted(verbs - _CHECKOUTS if sandbox.checkout.made(found["id"]) else verbs)
+        return afterwards.actions(found)
+    return [*_of_intent(sandbox, found), *afterwards.actions(found)]
 
 
 _CHECKOUTS: Final = {"cancel", "confirm"}
 """What is done to an intent of Checkout's by its session only."""
 
 
+def _of_intent(sandbox: Sandbox, intent: Json) -> list[str]:
+    """What buyers, banks and sellers can do with an intent."""
+    verbs = {STEPS[step].verb for step in NEXT[Status(intent["status"])]}
+    return sorted(verbs - _CHECKOUTS if sandbox.checkout.made(intent["id"]) else verbs)
+
+
 def _of_session(sandbox: Sandbox, session: Json) -> list[str]:
     """What can be done with a session: by what it is itself, and what its intent waits for."""
     verbs = {"confirm", "expire"} if session["status"] == "open" else set()
     if session["payment_intent"] is not None:
-        verbs |= set(_actions(sandbox, sandbox.find(session["payment_intent"])))
+        verbs |= set(_of_intent(sandbox, sandbox.find(session["payment_intent"])))
     return sorted(verbs)
 
 
@@ -358,6 +364,7 @@ ROUTES: Final[tuple[tuple[str, str, _Handler], ...]] = (
     ("POST", "/settle", _settle),
     ("POST", "/cancel", _cancel),
     *checkout.ROUTES,
+    *afterwards.ROUTES,
     ("POST", "/resend", _resend),
     ("POST", "/clock/advance", _advance),
     ("POST", "/fail", _fail),

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Final
 
-from payfulfill.sandbox import charges, events, payment_methods
+from payfulfill.sandbox import (
+    charges,
+    disputes,
+    early_fraud_warnings,
+    events,
+    payment_methods,
+    reviews,
+)
 from payfulfill.sandbox.cards import AUTHENTICATION_FAILED, Decline
 from payfulfill.sandbox.errors import UnexpectedState, doc_url
 from payfulfill.sandbox.state import Json, State
@@ -118,6 +125,9 @@ def take(
         intent["latest_charge"] = charges.record(
             state, intent, trace.charge, decline, authenticated=trace.verb == "authenticate"
         )["id"]
+    paid = trace.charge is charges.Status.SUCCEEDED
+    if paid:  # a test card's buyer has complained before the intent's own event goes out
+        disputes.complain(state, state.charges[intent["latest_charge"]])
     method = state.payment_methods.get(intent["payment_method"])
     intent.update(_consequences(state, intent, status, decline, next_action))
     if method is not None and status in (Status.SUCCEEDED, Status.PROCESSING):
@@ -125,9 +135,17 @@ def take(
     events.emit(state, trace.event, intent)
     for follow in state.followers:
         follow(state, intent, step)
-    if trace.charge is charges.Status.SUCCEEDED:
-        charges.book(state, state.charges[intent["latest_charge"]])
+    if paid:
+        _follow_up(state, state.charges[intent["latest_charge"]])
     return intent
+
+
+def _follow_up(state: State, charge: Json) -> None:
+    """What comes of a payment a moment later."""
+    reviews.announce(state, charge)
+    charges.book(state, charge)
+    if state.cards[charge["payment_method"]].warned:
+        early_fraud_warnings.warn(state, charge)
 
 
 def check_own(state: State, intent: Json) -> None:

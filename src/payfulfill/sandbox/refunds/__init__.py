@@ -6,14 +6,16 @@ API, and `desk` what a seller and banks do beside it.
 
 from __future__ import annotations
 
-from payfulfill.sandbox.refunds.desk import Refunds
-from payfulfill.sandbox.refunds.lifecycle import NEXT, STEPS, Status, Step, take
+from payfulfill.sandbox.refunds.desk import REASONS, Refunds
+from payfulfill.sandbox.refunds.lifecycle import FAILURES, NEXT, STEPS, Status, Step, take
 from payfulfill.sandbox.refunds.making import make, of_charge
 from payfulfill.sandbox.refunds.requests import OPERATIONS
 
 __all__ = [
+    "FAILURES",
     "NEXT",
     "OPERATIONS",
+    "REASONS",
     "STEPS",
     "Refunds",
     "Status",

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any, Final
 
-from payfulfill.sandbox import amounts, balance_transactions, charges, events, metadata, texts
+from payfulfill.sandbox import (
+    amounts,
+    balance_transactions,
+    charges,
+    early_fraud_warnings,
+    events,
+    metadata,
+    reviews,
+    texts,
+)
 from payfulfill.sandbox.cards import Refunding
 from payfulfill.sandbox.errors import (
     InvalidParameter,
@@ -69,6 +78,10 @@ def _refunded(state: State, charge: Json, refund: Json) -> None:
     if refund["reason"] == "fraudulent":
         charge["fraud_details"] = {**charge["fraud_details"], "user_report": "fraudulent"}
     events.emit(state, "charge.refunded", charge, differences(before, charge))
+    if charge["refunded"]:
+        fraud = refund["reason"] == "fraudulent"
+        reviews.close(state, charge, "refunded_as_fraud" if fraud else "refunded")
+        early_fraud_warnings.overtake(state, charge)
 
 
 # --- What may be refunded ------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // What buttons and forms do. Each is called with the element's data and, for a form, its fields.
 
+import { afterwardsActions } from "./afterwards.js";
 import { duration, plural, words } from "./format.js";
 import { post, Refused } from "./server.js";
 
@@ -62,6 +63,8 @@ export function actionsOf({ page, say, reload, draw }) {
     pay: ({ intent }, { card }) => act("pay", { intent, card }, outcome),
     act: ({ path, intent, fields }) => act(path, { intent, ...JSON.parse(fields) }, outcome),
     resend: ({ id }) => act("resend", { event: id }, "Sent again."),
+
+    ...afterwardsActions(act),
 
     // --- Bad days
     fail: (_, { operation, fault, seconds, ...fields }) => {

@@ -1,5 +1,6 @@
 // The panel that shows one thing in full: an event, a call, a delivery or an object.
 
+import { afterwards } from "./afterwards.js";
 import { h } from "./dom.js";
 import { clockTime, dateAndTime, json, jsonText, money, place, words } from "./format.js";
 import { copyButton } from "./side.js";
@@ -122,11 +123,15 @@ function objectPanel({ object, events, actions }, { about, base, address }) {
     head(title, object.id, object.status && objectStatus(object.status),
       object.created && dateAndTime(object.created)),
     object.last_payment_error && h("p", { class: "trouble" }, object.last_payment_error.message),
-    actions.length > 0 && actionBar(object.id, actions, about.cards),
+    BUYERS.some((verb) => actions.includes(verb)) && object.object === "payment_intent"
+      && actionBar(object.id, actions, about.cards),
+    afterwards(object, actions, about),
     eventList("Events", events, base),
     payload("As the API shows it", object, address),
   ];
 }
+
+const BUYERS = ["confirm", "authenticate", "settle", "cancel"];
 
 function actionBar(id, actions, cards) {
   const can = (verb) => actions.includes(verb);

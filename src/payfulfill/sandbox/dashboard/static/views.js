@@ -19,6 +19,8 @@ export function status(mood, text) {
 const MOODS = {
   succeeded: "good", available: "good", paid: "good", won: "good", active: "good",
   canceled: "flat", failed: "bad", lost: "bad",
+  needs_response: "bad", appeal_needs_response: "bad", warning_needs_response: "wait",
+  under_review: "wait", warning_under_review: "wait", appeal_under_review: "wait",
   processing: "wait", pending: "wait", requires_action: "wait", requires_confirmation: "wait",
   requires_capture: "wait", requires_payment_method: "wait",
 };
@@ -169,8 +171,8 @@ export function attemptStatus({ succeeded, status: code, error }) {
 // --- Objects -------------------------------------------------------------------------------
 
 // In the order in which people look for them; kinds that come later are added behind.
-const FIRST = ["payment_intent", "charge", "refund", "dispute", "customer", "payment_method",
-  "balance_transaction"];
+const FIRST = ["payment_intent", "charge", "refund", "dispute", "review",
+  "radar.early_fraud_warning", "customer", "payment_method", "balance_transaction"];
 
 /** The kinds of objects to offer: those of which there are some, and the one that is shown. */
 function objectKinds(counts, shown) {
