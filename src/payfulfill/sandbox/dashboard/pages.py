@@ -21,6 +21,7 @@ _FILES: Final[Mapping[str, str]] = {
         for name in (
             "actions.js",
             "afterwards.js",
+            "checkout.js",
             "dashboard.css",
             "dashboard.js",
             "detail.js",
