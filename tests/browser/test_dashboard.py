@@ -599,3 +599,56 @@ def test_narrow_the_detail_takes_the_place_of_the_list(
     detail(page).get_by_role("button", name="Close").click()
     expect(row).to_be_in_viewport()
     assert page.evaluate("scrollY") == before
+
+
+# --- Checkout ------------------------------------------------------------------------------
+
+
+def test_checkout_is_played(page: Page, sandbox: Sandbox, client: Client) -> None:
+    item: Any = {"currency": "usd", "unit_amount": 2000, "product_data": {"name": "Poster"}}
+    sale: Any = {
+        "mode": "payment",
+        "line_items": [{"price_data": item, "quantity": 1}],
+        "success_url": "http://127.0.0.1/thanks",
+        "allow_promotion_codes": True,
+        "automatic_tax": {"enabled": True},
+    }
+    first, second = (client.v1.checkout.sessions.create(sale) for _ in range(2))
+    visit(page, sandbox)
+    side = page.locator("#panel-checkout")
+    side.get_by_label("Automatic tax, %").fill("10")
+    side.get_by_role("button", name="Set").click()
+    expect(side.locator("summary")).to_contain_text("tax 10 %")
+    side.get_by_label("Promotion code").fill("HALF")
+    side.get_by_label("Percent off").fill("50")
+    side.get_by_role("button", name="Add code").click()
+    expect(news(page)).to_contain_text("Buyers may use HALF")
+    assert sandbox.checkout.apply_code(first.id, "half")["amount_total"] == 1000
+    side.get_by_role("button", name="4 days").click()
+    expect(side).to_contain_text("settle by themselves after 4 days")
+
+    page.get_by_role("link", name="Objects").click()
+    page.get_by_role("link", name="Checkout sessions").click()
+    rows(page).filter(has_text=first.id).get_by_role("link").click()
+    panel = detail(page)
+    expect(panel.get_by_role("heading", name="Checkout session: 10.00 USD")).to_be_visible()
+    expect(panel.get_by_role("link", name="Open its page")).to_have_attribute(
+        "href", str(first.url)
+    )
+    panel.get_by_role("button", name="Decline").click()
+    expect(news(page)).to_contain_text("Declined:")
+    account = panel.get_by_label("Card to pay with")
+    account.select_option("pm_usBankAccount_success")
+    panel.get_by_role("button", name="Pay").click()
+    expect(news(page)).to_have_text("Now it is: complete, unpaid.")
+    expect(panel.get_by_role("button", name="Settle")).to_be_visible()
+    sandbox.clock.advance(4 * 24 * 3600)
+    expect(panel.get_by_role("button", name="Settle")).to_have_count(0)
+    assert sandbox.find(first.id)["payment_status"] == "paid"
+
+    rows(page).filter(has_text=second.id).get_by_role("link").click()
+    expect(panel).to_contain_text("expired")  # meanwhile
+    third = client.v1.checkout.sessions.create(sale)
+    rows(page).filter(has_text=third.id).get_by_role("link").click()
+    panel.get_by_role("button", name="Expire").click()
+    expect(news(page)).to_have_text("Now it is: expired.")

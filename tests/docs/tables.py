@@ -22,7 +22,7 @@ from payfulfill.cli.command import Command
 from payfulfill.errors import PayfulfillError
 from payfulfill.rules import FINDINGS, REASONS
 from payfulfill.rules.access import ALLOWED
-from payfulfill.sandbox.cards import CARDS, Card, Reply
+from payfulfill.sandbox.cards import CARDS, Card, Complaint, Refunding, Reply
 from payfulfill.stores import MongoStore, PostgresStore, SQLiteStore
 from payfulfill.stripe import StripeGateway
 from payfulfill.web import File, LocalFiles, Redirect, SignedUrls, problems, wire
@@ -360,12 +360,31 @@ def outcome(card: Card) -> str:
     why = (
         "" if card.decline is None else f": {code(card.decline.decline_code or card.decline.code)}"
     )
-    return {
+    paid = {
         Reply.YES: "paid",
         Reply.NO: f"declined{why}",
         Reply.WHO_ARE_YOU: f"the bank asks first, then {'paid' if not why else 'declined' + why}",
         Reply.WAIT: f"takes days, then {'paid' if not why else 'fails' + why}",
     }[card.reply] + ("; asks first if 3-D Secure is requested" if card.asks_on_request else "")
+    return paid + _afterwards(card) if card.number else paid
+
+
+def _afterwards(card: Card) -> str:
+    """What comes of a payment with it."""
+    refunds = {
+        Refunding.AT_ONCE: "",
+        Refunding.LATER: "; a refund is pending, and succeeds later",
+        Refunding.FAILS: "; a refund succeeds, and fails later",
+    }
+    complaints = {
+        Complaint.FRAUD: "; disputed: `fraudulent`",
+        Complaint.NOT_RECEIVED: "; disputed: `product_not_received`",
+        Complaint.INQUIRY: "; an inquiry",
+    }
+    said = [refunds[card.refunding], *(complaints[each] for each in card.complaints)]
+    said += ["; an early fraud warning"] if card.warned else []
+    said += ["; a review"] if card.risk == "elevated" else []
+    return "".join(said)
 
 
 # --- The page --------------------------------------------------------------------------------

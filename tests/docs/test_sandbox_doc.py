@@ -15,7 +15,7 @@ import stripe
 from payfulfill.cli.places import PORT
 from payfulfill.sandbox import Disturbance, Fault, Sandbox
 from payfulfill.sandbox.api import OPERATIONS
-from payfulfill.sandbox.cards import CARDS, Reply
+from payfulfill.sandbox.cards import CARDS, Complaint, Refunding, Reply
 from payfulfill.sandbox.sandbox import PUBLISHABLE_KEY
 from payfulfill.sandbox.triggers import TRIGGERS
 
@@ -66,7 +66,7 @@ def test_each_script_runs(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_are_scripts() -> None:
-    assert len(SCRIPTS) == 4
+    assert len(SCRIPTS) == 6
 
 
 # --- The tables ------------------------------------------------------------------------------
@@ -88,6 +88,38 @@ def test_what_can_go_wrong_is_told_in_its_own_words(kind: type[StrEnum]) -> None
     told = [(names(first)[0], second) for first, second in rows(f"`{kind.__name__}`")]
     assert told == [(name, " ".join(text.split())) for name, text in words]
     assert [name for name, _ in told] == [each.name for each in kind]
+
+
+def test_refunds_go_as_is_told() -> None:
+    by_name = {name: card for card in CARDS for name in card.names}
+    words = {
+        Refunding.LATER: "is `pending`, and `settle` lets it succeed",
+        Refunding.FAILS: "succeeds, and `settle` lets it fail",
+    }
+    for number, name, what in rows("paid with"):
+        card = by_name[names(name)[0]]
+        assert next(iter(names(number)), None) == card.number
+        assert what == words[card.refunding]
+
+
+def test_disputes_come_as_is_told() -> None:
+    by_name = {name: card for card in CARDS for name in card.names}
+    words: dict[str, tuple[tuple[Complaint, ...], bool, str]] = {
+        "disputed: `fraudulent`": ((Complaint.FRAUD,), False, "normal"),
+        "disputed: `product_not_received`": ((Complaint.NOT_RECEIVED,), False, "normal"),
+        "an inquiry, which takes no money": ((Complaint.INQUIRY,), False, "normal"),
+        "disputed twice, each time all of it": (
+            (Complaint.FRAUD, Complaint.NOT_RECEIVED),
+            False,
+            "normal",
+        ),
+        "an early fraud warning": ((), True, "normal"),
+        "a review": ((), False, "elevated"),
+    }
+    for number, name, what in rows("card"):
+        card = by_name[names(name)[0]]
+        assert card.number == names(number)[0]
+        assert (card.complaints, card.warned, card.risk) == words[what]
 
 
 def test_the_cards_do_what_is_told() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Literal
 
 import stripe
@@ -25,7 +26,11 @@ def deviations(shown: Any, sdk_class: Any) -> list[str]:
 
 def class_of(kind: str) -> Any:
     """The class of objects with this `object` field."""
-    return getattr(stripe, "".join(word.capitalize() for word in kind.split("_")))
+    *namespaces, last = kind.split(".")
+    found: Any = stripe
+    for namespace in namespaces:
+        found = getattr(found, namespace)
+    return getattr(found, "".join(word.capitalize() for word in last.split("_")))
 
 
 def _of_class(shown: Any, sdk_class: Any, path: str) -> Iterator[str]:
@@ -74,6 +79,7 @@ _BASIC: Mapping[Any, tuple[type, ...]] = {
     int: (int,),
     bool: (bool,),
     float: (int, float),
+    Decimal: (str,),  # JSON has no decimals
     type(None): (type(None),),
 }
 

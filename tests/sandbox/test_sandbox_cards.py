@@ -253,7 +253,7 @@ def charge_with(client: Client, name: str) -> Any:
     ("name", "level", "kind", "network"),
     [
         ("pm_card_visa", "normal", "authorized", "approved_by_network"),
-        ("pm_card_riskLevelElevated", "elevated", "authorized", "approved_by_network"),
+        ("pm_card_riskLevelElevated", "elevated", "manual_review", "approved_by_network"),
         ("pm_card_riskLevelHighest", "highest", "blocked", "not_sent_to_network"),
         ("pm_card_radarBlock", "highest", "blocked", "not_sent_to_network"),
         ("pm_card_chargeDeclined", "normal", "issuer_declined", "declined_by_network"),

@@ -12,7 +12,7 @@ import stripe
 from tests.sandbox.receiver import Receiver
 
 from payfulfill.sandbox import Disturbance, Fault, ManualClock, NotFound, Sandbox, UnexpectedState
-from payfulfill.sandbox.dashboard import control, pages
+from payfulfill.sandbox.dashboard import afterwards, control, pages
 
 Client = stripe.StripeClient
 START = 1_800_000_000
@@ -180,14 +180,16 @@ def test_an_object_its_events_and_what_can_be_done(
     assert shown["actions"] == ["cancel", "confirm"]
     sandbox.pay(intent, VISA)
     shown = api.get(f"/objects/{intent}")
-    assert shown["actions"] == []
+    assert shown["actions"] == ["dispute", "refund", "warn", "review"]
     assert [event["type"] for event in shown["events"]] == [
         "payment_intent.succeeded",
         "payment_intent.created",
     ]
     charge = shown["object"]["latest_charge"]
     assert {intent, charge} <= set(shown["known"])
-    assert api.get(f"/objects/{charge}")["actions"] == []
+    assert api.get(f"/objects/{charge}")["actions"] == ["dispute", "refund", "warn"]
+    method = shown["object"]["payment_method"]
+    assert api.get(f"/objects/{method}")["actions"] == []
 
 
 # --- What happened ------------------------------------------------------------------------
@@ -527,6 +529,105 @@ def test_a_body_that_is_no_json_object(api: Control, body: bytes) -> None:
     assert response.json()["error"]["message"]
 
 
+# --- Checkout -----------------------------------------------------------------------------
+
+
+def sell(client: Client, **more: Any) -> str:
+    item: Any = {"currency": "usd", "unit_amount": 2000, "product_data": {"name": "Poster"}}
+    sale: Any = {
+        "mode": "payment",
+        "line_items": [{"price_data": item, "quantity": 1}],
+        "success_url": "https://shop.example/",
+        **more,
+    }
+    return client.v1.checkout.sessions.create(sale).id
+
+
+def test_a_session_is_paid(api: Control, sandbox: Sandbox, client: Client) -> None:
+    session = sell(client)
+    assert api.get(f"/objects/{session}")["actions"] == ["confirm", "expire"]
+    declined = api.refused("/checkout/pay", session=session, card=INSUFFICIENT)
+    assert declined == (402, "Your card has insufficient funds.")
+    intent = sandbox.find(session)["payment_intent"]
+    assert api.get(f"/objects/{intent}")["actions"] == []  # the session's only
+
+    paid = api.post("/checkout/pay", session=session, email="ada@example.com", name="Ada")
+
+    assert (paid["status"], paid["customer_details"]["name"]) == ("complete", "Ada")
+    shown = api.get(f"/objects/{session}")
+    assert (shown["actions"], session in shown["known"], intent in shown["known"]) == (
+        [],
+        True,
+        True,
+    )
+    assert api.refused("/checkout/pay", session="cs_test_x")[0] == 404
+    assert api.refused("/checkout/pay", session=session, card="1")[0] == 400
+
+
+def test_a_session_waits(api: Control, sandbox: Sandbox, client: Client) -> None:
+    asked, slow, over = (sell(client) for _ in range(3))
+    api.post("/checkout/pay", session=asked, card="pm_card_threeDSecureRequired")
+    assert api.get(f"/objects/{asked}")["actions"] == ["authenticate", "confirm", "expire"]
+    assert api.post("/checkout/authenticate", session=asked)["payment_status"] == "paid"
+    api.post("/checkout/pay", session=slow, card="pm_usBankAccount_success")
+    assert api.get(f"/objects/{slow}")["actions"] == ["settle"]
+    failed = api.post("/checkout/settle", session=slow, succeed=False)
+    assert failed["payment_status"] == "unpaid"
+    assert api.post("/checkout/expire", session=over)["status"] == "expired"
+    assert sandbox.events()[-1]["type"] == "checkout.session.expired"
+
+
+def test_what_checkout_reckons_with(api: Control, client: Client) -> None:
+    seen = {api.get("/revision")["revision"]}
+
+    def changed() -> bool:
+        revision = api.get("/revision")["revision"]
+        known = revision in seen
+        seen.add(revision)
+        return not known
+
+    api.post("/checkout/add_code", code="TENTH", percent_off=10)
+    api.post("/checkout/add_code", code="DOLLAR", amount_off=100, currency="usd")
+    assert changed()
+    session = sell(client, allow_promotion_codes=True, automatic_tax={"enabled": True})
+    assert changed()
+    assert api.post("/checkout/code", session=session, code="tenth")["amount_total"] == 1800
+    assert changed()
+    assert api.post("/checkout/code", session=session)["amount_total"] == 2000
+    assert api.post("/checkout/tax", percent=10)["tax_percent"] == 10
+    assert changed()
+    assert api.post("/checkout/pay", session=session)["amount_total"] == 2200
+    assert api.post("/settle_after", seconds=60)["settle_after"] == 60
+    assert changed()
+    slow = sell(client)
+    api.post("/checkout/pay", session=slow, card="pm_usBankAccount_failure")
+    api.post("/clock/advance", seconds=60)
+    assert api.get(f"/objects/{slow}")["actions"] == []
+    assert api.post("/settle_after")["settle_after"] is None
+    assert api.get("/state")["tax_percent"] == 10
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "says"),
+    [
+        ("/checkout/pay", {}, "session"),
+        ("/checkout/code", {"session": "cs_test_x"}, "No such checkout.session"),
+        ("/checkout/add_code", {"code": "A"}, "amount_off"),
+        ("/checkout/add_code", {"code": "A", "amount_off": 1.5, "currency": "usd"}, "whole"),
+        ("/checkout/add_code", {"code": "A", "amount_off": 1}, "currency"),
+        ("/checkout/add_code", {"code": "A", "percent_off": 0}, "percent_off"),
+        ("/checkout/tax", {"percent": 101}, "percent"),
+        ("/settle_after", {"seconds": -1}, "seconds"),
+    ],
+)
+def test_what_checkout_cannot_do(
+    api: Control, path: str, fields: dict[str, Any], says: str
+) -> None:
+    status, message = api.refused(path, **fields)
+    assert status in (400, 404)
+    assert says in message
+
+
 # --- Who may call -------------------------------------------------------------------------
 
 PATHS = [path.replace("{id}", "x") for _, path, _ in control.ROUTES]
@@ -619,6 +720,6 @@ def test_the_page_has_all_its_files_and_answers_to_no_other_name(sandbox: Sandbo
 
 
 def test_the_table_of_routes_is_complete() -> None:
-    documented = control.__doc__ or ""
+    documented = f"{control.__doc__}{afterwards.__doc__}"
     for method, path, _ in control.ROUTES:
         assert f"| {method} {path}" in documented

@@ -12,7 +12,7 @@ import pytest
 import stripe
 from tests.sandbox.conformance import class_of, deviations, list_deviations
 
-from payfulfill.sandbox import Sandbox
+from payfulfill.sandbox import CardDeclined, Sandbox, UnexpectedState
 from payfulfill.sandbox.api import OPERATIONS
 from payfulfill.sandbox.cards import CARDS
 
@@ -59,7 +59,10 @@ def call_everything(client: Client, sandbox: Sandbox) -> None:
     """Calls every operation at least once, in all the ways in which answers differ."""
     client.v1.accounts.retrieve_current()
     pay_in_every_way(client, sandbox)
+    give_back(client, sandbox)
+    dispute(client, sandbox)
     keep_methods(client)
+    check_out(client, sandbox)
     bookkeeping(client)
     endpoint = client.v1.webhook_endpoints.create(
         {"url": "https://shop.example/hook", "enabled_events": ["*"], "description": "shop"}
@@ -107,6 +110,67 @@ def pay_in_every_way(client: Client, sandbox: Sandbox) -> None:
     client.v1.payment_intents.list({"expand": ["data.latest_charge.balance_transaction"]})
 
 
+def give_back(client: Client, sandbox: Sandbox) -> None:
+    """Refunds of every kind, in every status."""
+    names = (
+        "pm_card_visa",
+        "pm_card_pendingRefund",
+        "pm_card_refundFail",
+        "pm_usBankAccount_success",
+    )
+    create: Any = client.v1.refunds.create
+    for name in names:
+        for fate in ("settle", "fail", "ask", "cancel"):
+            intent = client.v1.payment_intents.create({"amount": 2000, "currency": "usd"})
+            if sandbox.pay(intent.id, name)["status"] == "processing":
+                sandbox.settle(intent.id)
+            create({"payment_intent": intent.id, "amount": 500, "reason": "duplicate"})
+            rest = create({"payment_intent": intent.id, "instructions_email": "ada@example.com"})
+            with contextlib.suppress(ValueError, UnexpectedState):
+                getattr(sandbox.refunds, fate)(rest.id)
+            client.v1.refunds.retrieve(rest.id, {"expand": ["charge.refunds", "payment_intent"]})
+    asked = client.v1.refunds.list({"limit": 100, "expand": ["data.balance_transaction"]}).data
+    (first, *_) = [each for each in asked if each.status == "requires_action"]
+    client.v1.refunds.update(first.id, {"metadata": {"case": "7"}})
+    client.v1.refunds.cancel(first.id)
+    client.raw_request("get", f"/v1/charges/{first.charge}/refunds")
+    client.raw_request("get", f"/v1/charges/{first.charge}/refunds/{first.id}")
+
+
+def dispute(client: Client, sandbox: Sandbox) -> None:
+    """Disputes of every kind, in every status."""
+    intents = [
+        client.v1.payment_intents.create({"amount": 2000, "currency": "usd"}).id for _ in range(8)
+    ]
+    desk = sandbox.disputes
+    for intent in intents:
+        sandbox.pay(intent, "pm_card_visa")
+    inquiry = desk.open(intents[0], inquiry=True)["id"]
+    update: Any = client.v1.disputes.update
+    update(inquiry, {"evidence": {"uncategorized_text": "escalate_inquiry_evidence"}})
+    update(inquiry, {"metadata": {"case": "7"}, "intended_submission_method": "manual"})
+    update(inquiry, {"evidence": {"uncategorized_text": "winning_evidence"}})
+    desk.drop(desk.open(intents[1], inquiry=True)["id"])
+    lost = desk.open(intents[2])["id"]
+    client.v1.disputes.close(lost)
+    desk.appeal(lost)
+    desk.submit(lost)
+    desk.win(lost)
+    desk.lose(desk.open(intents[3], amount=3000)["id"])
+    desk.prevent(intents[4])
+    desk.prevent(intents[5], refunded=False)
+    client.v1.disputes.list({"expand": ["data.charge", "data.payment_intent"]})
+    client.v1.disputes.retrieve(lost)
+    sandbox.early_fraud_warnings.open(intents[6])
+    review = sandbox.reviews.open(intents[6])["id"]
+    client.v1.reviews.list({"expand": ["data.charge"]})
+    client.v1.reviews.retrieve(review)
+    client.v1.reviews.approve(review)
+    (warning, *_) = client.v1.radar.early_fraud_warnings.list({"expand": ["data.charge"]}).data
+    client.v1.radar.early_fraud_warnings.retrieve(warning.id)
+    sandbox.refunds.create(intents[6])
+
+
 def keep_methods(client: Client) -> None:
     customer = client.v1.customers.create(
         {
@@ -150,6 +214,65 @@ def keep_methods(client: Client) -> None:
     client.v1.customers.list()
     client.v1.customers.delete(customer.id)
     client.v1.customers.retrieve(customer.id)
+
+
+def check_out(client: Client, sandbox: Sandbox) -> None:
+    coupon = client.v1.coupons.create({"amount_off": 100, "currency": "usd", "name": "A dollar"})
+    client.v1.coupons.retrieve(coupon.id)
+    client.v1.coupons.list()
+    code = client.v1.promotion_codes.create(
+        {"promotion": {"type": "coupon", "coupon": coupon.id}, "code": "DOLLAR"}
+    )
+    client.v1.promotion_codes.retrieve(code.id, {"expand": ["promotion.coupon"]})
+    client.v1.promotion_codes.list({"code": "dollar"})
+    sessions = client.v1.checkout.sessions
+    create: Any = sessions.create
+    item: Any = {"currency": "usd", "unit_amount": 2000, "product_data": {"name": "Poster"}}
+    sale: Any = {
+        "mode": "payment",
+        "line_items": [{"price_data": item, "quantity": 2}],
+        "success_url": "https://shop.example/thanks?session={CHECKOUT_SESSION_ID}",
+    }
+    rich = create(
+        {
+            **sale,
+            "automatic_tax": {"enabled": True},
+            "cancel_url": "https://shop.example/",
+            "client_reference_id": "ada",
+            "customer_creation": "always",
+            "discounts": [{"promotion_code": code.id}],
+            "expand": ["line_items.data.price.product"],
+            "metadata": {"order": "7"},
+            "payment_intent_data": {"setup_future_usage": "off_session"},
+        }
+    )
+    sandbox.checkout.tax_percent = 8
+    with contextlib.suppress(CardDeclined):
+        sandbox.checkout.pay(rich.id, "pm_card_chargeDeclined")
+    sandbox.checkout.pay(rich.id, "pm_card_authenticationRequired", name="Ada")
+    sandbox.checkout.authenticate(rich.id)
+    for ends_well in (True, False):
+        slow = create({**sale, "customer_email": "ada@example.com"})
+        sandbox.checkout.pay(slow.id, "pm_usBankAccount_success")
+        sandbox.checkout.settle(slow.id, succeed=ends_well)
+    free = create({**sale, "discounts": [{"coupon": _all_off(client)}]})
+    sandbox.checkout.pay(free.id)
+    gone = create(sale)
+    sessions.update(gone.id, {"metadata": {"order": "8"}})
+    sessions.expire(gone.id)
+    sessions.retrieve(rich.id, {"expand": ["payment_intent.latest_charge", "line_items"]})
+    sessions.line_items.list(rich.id)
+    sessions.list({"expand": ["data.customer"]})
+    client.v1.promotion_codes.update(code.id, {"active": False})
+    client.v1.coupons.delete(coupon.id)
+    customer = client.v1.customers.create().id
+    client.v1.billing_portal.sessions.create(
+        {"customer": customer, "return_url": "https://shop.example/"}
+    )
+
+
+def _all_off(client: Client) -> str:
+    return client.v1.coupons.create({"percent_off": 100}).id
 
 
 def bookkeeping(client: Client) -> None:
@@ -199,11 +322,15 @@ def of_error(error: Answer) -> list[str]:
     return [deviation for kind, each in objects for deviation in deviations(each, class_of(kind))]
 
 
+CHANGES = (".updated", ".detached", ".refunded", "refund.failed", ".closed")
+"""Types of events that say what was there before."""
+
+
 def of_event(event: Answer) -> list[str]:
     subject = event["data"]["object"]
     found = [*deviations(event, stripe.Event), *deviations(subject, class_of(subject["object"]))]
     previous = event["data"].get("previous_attributes")
-    if (previous is not None) != event["type"].endswith((".updated", ".detached")):
+    if (previous is not None) != event["type"].endswith(CHANGES):
         found.append(f"previous_attributes: {previous}")
     for name in previous or {}:
         if name not in subject:

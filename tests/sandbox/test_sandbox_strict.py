@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -154,7 +155,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_each_parameter_wrong_in_each_way_is_named(sandbox: Sandbox, operation: Operation) -> None:
-    kind = getattr(stripe.params, operation.params)
+    kind = attrgetter(operation.params)(stripe.params)
     base = required_of("", kind)
     everything = [
         Wrong(base | {"no_such_parameter": "1"}, "no_such_parameter", "parameter_unknown"),
@@ -201,7 +202,7 @@ def test_the_sweep_reaches_every_depth() -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_what_an_operation_heeds_is_known_to_stripe(operation: Operation) -> None:
-    known = {*hints_of(getattr(stripe.params, operation.params)), *(operation.browser or ())}
+    known = {*hints_of(attrgetter(operation.params)(stripe.params)), *(operation.browser or ())}
     assert set(operation.heeds) <= known
     assert len(operation.heeds) == len(set(operation.heeds))
 

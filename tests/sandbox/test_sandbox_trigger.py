@@ -16,6 +16,7 @@ from tests.journeys.shop import ADA, BOB, DESIGN, GOOD_CARD, PRO, Shop
 from payfulfill import cli
 from payfulfill.models import PaymentStatus
 from payfulfill.sandbox import Fault, Sandbox
+from payfulfill.sandbox.aftersale_triggers import ON_SALE
 from payfulfill.sandbox.triggers import ON_INTENT, TRIGGERS, Client, TriggerError, merged, trigger
 
 if TYPE_CHECKING:
@@ -36,7 +37,30 @@ STATUSES = {
     "charge.failed": "failed",
     "charge.pending": "pending",
 }
+OF_CHECKOUT = {
+    "checkout.session.completed": "complete",
+    "checkout.session.expired": "expired",
+    "checkout.session.async_payment_succeeded": "complete",
+    "checkout.session.async_payment_failed": "complete",
+}
+AFTER_A_SALE = {
+    "charge.refunded": "succeeded",
+    "charge.refund.updated": "succeeded",
+    "refund.created": "succeeded",
+    "refund.updated": "succeeded",
+    "refund.failed": "failed",
+    "charge.dispute.created": "warning_needs_response",
+    "charge.dispute.funds_withdrawn": "needs_response",
+    "charge.dispute.updated": "warning_under_review",
+    "charge.dispute.funds_reinstated": "won",
+    "charge.dispute.closed": "warning_closed",
+    "radar.early_fraud_warning.created": None,
+    "radar.early_fraud_warning.updated": None,
+    "review.opened": None,
+    "review.closed": None,
+}
 LEADS_TO = {
+    "succeeded": SUCCEEDED,
     "requires_payment_method": "payment_intent.created",
     "requires_action": "payment_intent.requires_action",
     "processing": "payment_intent.processing",
@@ -105,6 +129,19 @@ def test_every_event_happens_to_a_real_object(
         [each["type"], each["id"], each["data"]["object"]["id"]] for each in happened
     ]
     thing = last(happened, event)
+    if thing["object"] in (
+        "billing_portal.session",
+        "checkout.session",
+        "coupon",
+        "promotion_code",
+    ):
+        assert thing.get("status") == OF_CHECKOUT.get(event)
+        assert sandbox.counts[thing["object"]] == (0 if event == "coupon.deleted" else 1)
+        return
+    if event in AFTER_A_SALE:
+        assert thing.get("status") == AFTER_A_SALE[event]
+        assert sandbox.find(thing["id"])["object"] == thing["object"]
+        return
     assert thing.get("status") == STATUSES.get(event)
     path = {"payment_intent": "payment_intents", "charge": "charges"}.get(thing["object"])
     if path is not None:
@@ -322,6 +359,36 @@ def test_an_intent_with_a_method_goes_on(
     assert client.v1.payment_intents.retrieve(intent.id).status == "succeeded"
 
 
+def test_a_session_goes_on(sandbox: Sandbox, ask: Ask) -> None:
+    def made(event: str) -> str:
+        return str(last(sandbox.trigger(event), event)["id"])
+
+    paid = made("checkout.session.completed")
+    item = {"price_data": {"currency": "usd", "unit_amount": 500, "product_data": {"name": "P"}}}
+    sale: Any = {
+        "mode": "payment",
+        "line_items": [{**item, "quantity": 1}],
+        "success_url": "https://shop.example/",
+        "metadata": {"payfulfill_payment": "pay_1"},
+    }
+    client = sandbox.client()
+    by_id, by_payment = (client.v1.checkout.sessions.create(sale).id for _ in range(2))
+
+    for event, where in (
+        ("checkout.session.expired", ("--session", by_id)),
+        ("checkout.session.completed", ("--payment", "pay_1")),
+    ):
+        before = len(sandbox.events())
+        said = ask(sandbox.url, event, *where)
+        assert (said.status, said.errors) == (0, "")
+        assert [row[1] for row in said.rows] == [each["id"] for each in sandbox.events()[before:]]
+    assert sandbox.find(by_payment)["payment_status"] == "paid"
+    refusal = ask(sandbox.url, "checkout.session.expired", "--session", paid).refusal()
+    assert refusal.startswith(f"{paid} is complete: no checkout.session.expired can come of it")
+    nobody = ask(sandbox.url, "checkout.session.expired", "--payment", "pay_1").refusal()
+    assert nobody == "no checkout session that could be so is for payment pay_1"
+
+
 def test_an_intent_that_cannot_go_on(sandbox: Sandbox, ask: Ask) -> None:
     paid = last(sandbox.trigger(SUCCEEDED), SUCCEEDED)["id"]
     waits = last(sandbox.trigger("payment_intent.processing"), "payment_intent.processing")["id"]
@@ -329,7 +396,11 @@ def test_an_intent_that_cannot_go_on(sandbox: Sandbox, ask: Ask) -> None:
     def refusal(intent: str, event: str) -> str:
         return ask(sandbox.url, event, "--intent", intent).refusal()
 
-    assert refusal(paid, SUCCEEDED) == f"{paid} is succeeded: no {SUCCEEDED} can come of it"
+    gone = last(sandbox.trigger("payment_intent.canceled"), "payment_intent.canceled")["id"]
+    assert refusal(gone, SUCCEEDED) == f"{gone} is canceled: no {SUCCEEDED} can come of it"
+    assert refusal(paid, SUCCEEDED) == (
+        f"{paid} is succeeded: no {SUCCEEDED} can come of it; there can be {', '.join(ON_SALE)}"
+    )
     assert refusal(waits, "payment_intent.canceled") == (
         f"{waits} is processing: no payment_intent.canceled can come of it; there can be "
         f"{', '.join(ON_INTENT['processing'])}"
@@ -362,7 +433,8 @@ def test_a_payment_is_paid_and_fulfilled(shop: Shop, ask: Ask) -> None:
 
     again = ask(shop.sandbox.url, SUCCEEDED, "--payment", payment.id)
     assert again.refusal() == (
-        f"no open payment intent is for payment {payment.id}: {payment.intent_id} is succeeded"
+        f"no payment intent that could be so is for payment {payment.id}: {payment.intent_id} is "
+        "succeeded"
     )
     assert len(shop.hooked) == 1
 
@@ -439,7 +511,7 @@ def test_a_payment_whose_intent_is_far_back(sandbox: Sandbox, client: stripe.Str
 
 def test_a_payment_that_nobody_knows(sandbox: Sandbox, ask: Ask) -> None:
     said = ask(sandbox.url, SUCCEEDED, "--payment", "pay_1")
-    assert said.refusal() == "no open payment intent is for payment pay_1"
+    assert said.refusal() == "no payment intent that could be so is for payment pay_1"
 
 
 # --- Where nothing can come of it ------------------------------------------------------------

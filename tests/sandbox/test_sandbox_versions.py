@@ -62,6 +62,18 @@ def test_the_newest_version_is_what_the_api_shows(
         assert receiver.events().count({**event, "pending_webhooks": 2}) == 2
 
 
+def test_before_2022_11_15_a_refunded_charge_says_what_was_refunded(
+    client: Client, sandbox: Sandbox, receiver: Receiver
+) -> None:
+    sandbox.add_endpoint(receiver.url, api_version=OLD_VERSION)
+    intent = create(client)
+    sandbox.pay(intent, GOOD_CARD)
+    refund = client.v1.refunds.create({"payment_intent": intent, "amount": 500})
+    sandbox.flush()
+    (listed,) = heard(receiver, "charge.refunded")["refunds"]["data"]
+    assert (listed["id"], listed["amount"]) == (refund.id, 500)
+
+
 def test_before_2025_03_31_there_is_an_invoice(
     client: Client, sandbox: Sandbox, receiver: Receiver
 ) -> None:
@@ -76,6 +88,31 @@ def test_before_2025_03_31_there_is_an_invoice(
     assert "invoice" not in charge
     assert heard(receiver, "charge.succeeded") == {**charge, "invoice": None}
     assert {event["api_version"] for event in receiver.events()} == {"2025-02-24.acacia"}
+
+
+@pytest.mark.parametrize(
+    ("version", "more"),
+    [
+        ("2026-08-26.dahlia", {}),
+        ("2026-02-25.clover", {"ui_mode": "hosted"}),
+        (OLD_VERSION, {"ui_mode": "hosted", "shipping_details": None}),
+    ],
+)
+def test_checkout_sessions_changed_twice(
+    client: Client, sandbox: Sandbox, receiver: Receiver, version: str, more: dict[str, Any]
+) -> None:
+    sandbox.add_endpoint(receiver.url, api_version=version)
+    item: Any = {"currency": "usd", "unit_amount": 500, "product_data": {"name": "Poster"}}
+    session = client.v1.checkout.sessions.create(
+        {
+            "mode": "payment",
+            "line_items": [{"price_data": item, "quantity": 1}],
+            "success_url": "https://shop.example/",
+        }
+    )
+    paid = sandbox.checkout.pay(session.id)
+    sandbox.flush()
+    assert heard(receiver, "checkout.session.completed") == {**paid, **more}
 
 
 @pytest.mark.parametrize("version", ["2022-08-01", OLD_VERSION])

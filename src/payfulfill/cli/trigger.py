@@ -27,11 +27,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     on = parser.add_mutually_exclusive_group()
     on.add_argument("--intent", metavar="pi_...", type=_id, help="do it to this payment intent")
+    on.add_argument("--session", metavar="cs_...", type=_id, help="do it to this checkout session")
     on.add_argument(
         "--payment",
         metavar="pay_...",
         type=_id,
-        help="do it to the open payment intent of this payment of payfulfill's",
+        help="do it to the open payment intent, or checkout session, of this payment of "
+        "payfulfill's",
     )
     for name, metavar, change, help_ in _CHANGES:
         parser.add_argument(

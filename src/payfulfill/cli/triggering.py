@@ -15,7 +15,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Does as `cli.trigger` lets one ask for. Returns the exit status."""
     if arguments.list:
         for event, steps in TRIGGERS.items():
-            print(f"{event:<32}{', '.join(step.name for step in steps)}")
+            print(f"{event:<42}{', '.join(step.name for step in steps)}")
         return OK
     if arguments.event not in TRIGGERS:
         named = f"{arguments.event} can't be triggered" if arguments.event else "name an event"
@@ -27,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
             _together([*arguments.override, *arguments.remove]),
             additions=_together(arguments.add),
             intent=arguments.intent,
+            session=arguments.session,
             payment=arguments.payment,
         )
     except ValueError as error:
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     except TriggerError as error:
         return failed(str(error))
     for each in events:
-        print(f"{each['type']:<32}{each['id']}  {each['data']['object']['id']}")
+        print(f"{each['type']:<42}{each['id']}  {each['data']['object']['id']}")
     return OK
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
+from payfulfill.money import CURRENCIES as MONEY
 from payfulfill.sandbox.errors import InvalidParameter
 
 _CODES: Final = """
@@ -80,6 +82,21 @@ STEPS: Final[Mapping[str, tuple[int, str]]] = {
 """What amounts must be multiples of where they must, and why (the second reason in our words)."""
 
 
+def known(currency: str) -> str:
+    """The currency as Stripe writes it, in small letters.
+
+    Raises:
+        InvalidParameter: Stripe takes no payments in it.
+    """
+    if currency.lower() in CURRENCIES:
+        return currency.lower()
+    raise InvalidParameter(
+        f"Invalid currency: {currency}. Stripe currently supports these currencies: "
+        f"{', '.join(CURRENCIES)}",
+        param="currency",
+    )
+
+
 def check(amount: int, currency: str) -> None:
     """Checks that Stripe would charge this.
 
@@ -87,12 +104,7 @@ def check(amount: int, currency: str) -> None:
         InvalidParameter: it is too small or too large, there is no such part of the currency, or
             no such currency.
     """
-    if currency not in CURRENCIES:
-        raise InvalidParameter(
-            f"Invalid currency: {currency}. Stripe currently supports these currencies: "
-            f"{', '.join(CURRENCIES)}",
-            param="currency",
-        )
+    known(currency)
     if amount < 1:
         message = "This value must be greater than or equal to 1."
         raise InvalidParameter(message, code="parameter_invalid_integer", param="amount")
@@ -108,3 +120,14 @@ def check(amount: int, currency: str) -> None:
     if amount % step != 0:
         message = f"Invalid amount. Currency {currency.upper()} {reason}"
         raise InvalidParameter(message, param="amount")
+
+
+_SIGNS: Final[Mapping[str, str]] = {"eur": "€", "gbp": "£", "jpy": "¥", "usd": "$"}
+
+
+def shown(amount: int, currency: str) -> str:
+    """An amount as Stripe's messages show it: `$12.00`."""
+    known = MONEY[currency.upper()]
+    number = Decimal(amount).scaleb(-known.exponent)
+    sign = _SIGNS.get(currency)
+    return f"{sign}{number:,f}" if sign else f"{number:,f} {currency}"

@@ -11,12 +11,13 @@ account in the United States with standard prices, which is paid out in the curr
 | a card from elsewhere           | 4.4 % and 30 minor units                          |
 | a bank debit                    | 0.8 %, 5.00 at most                               |
 
-The money is available two days later.
+The money is available two days later. What a refund takes, is taken at once; the fee of the payment
+isn't given back (https://docs.stripe.com/refunds).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,40 +69,112 @@ def price(card: Card) -> Price:
 
 def record(state: State, charge: Json, card: Card) -> Json:
     """Books what a charge brought in."""
-    fee = price(card).of(charge["amount"])
     # One card skips the wait: https://docs.stripe.com/testing#available-balance
     at_once = "pm_card_bypassPending" in card.names
+    return _book(
+        state,
+        "charge" if card.type == "card" else "payment",
+        "charge",
+        charge["amount"],
+        charge,
+        fee=_fee(price(card).of(charge["amount"]), charge, "Stripe processing fees"),
+        description=charge["description"],
+        wait=0 if at_once else AVAILABLE_AFTER,
+    )
+
+
+def record_refund(state: State, refund: Json) -> Json:
+    """Books what a refund takes. Stripe keeps its fee."""
+    kind = "refund" if refund["id"].startswith("re_") else "payment_refund"
+    said = "REFUND FOR CHARGE" if kind == "refund" else "REFUND FOR PAYMENT"
+    return _book(state, kind, "refund", -refund["amount"], refund, description=said)
+
+
+def record_refund_failure(state: State, refund: Json) -> Json:
+    """Books what comes back of a refund that came to nothing."""
+    return _book(
+        state,
+        "refund_failure",
+        "refund_failure",
+        refund["amount"],
+        refund,
+        description="REFUND FAILURE",
+    )
+
+
+DISPUTE_FEE: Final = 1500
+"""What Stripe takes for a dispute, in minor units. It isn't given back when the dispute is won.
+https://docs.stripe.com/disputes/how-disputes-work"""
+
+
+def record_withdrawal(state: State, dispute: Json, *, fee: bool) -> Json:
+    """Books what a dispute takes. `fee`: whether Stripe takes one too."""
+    return _book(
+        state,
+        "adjustment",
+        "dispute",
+        -dispute["amount"],
+        dispute,
+        fee=_fee(DISPUTE_FEE, dispute, "Dispute fee") if fee else (),
+        description=f"Chargeback withdrawal for {dispute['charge']}",
+    )
+
+
+def record_reinstatement(state: State, dispute: Json, amount: int) -> Json:
+    """Books what comes back when a dispute is won: `amount`, in minor units."""
+    said = f"Chargeback reversal for {dispute['charge']}"
+    return _book(state, "adjustment", "dispute_reversal", amount, dispute, description=said)
+
+
+def _fee(amount: int, of: Json, description: str) -> list[Json]:
+    """A fee of Stripe's."""
+    return [
+        {
+            "amount": amount,
+            "application": None,
+            "currency": of["currency"],
+            "description": description,
+            "type": "stripe_fee",
+        }
+    ]
+
+
+def _book(
+    state: State,
+    kind: str,
+    category: str,
+    amount: int,
+    source: Json,
+    *,
+    fee: Sequence[Json] = (),
+    description: str | None,
+    wait: int = 0,
+) -> Json:
+    """A new transaction. `amount` is in minor units, `wait` in seconds."""
+    fees = sum(each["amount"] for each in fee)
     transaction: Json = {
         "id": state.ids.new("txn"),
         "object": "balance_transaction",
-        "amount": charge["amount"],
-        "available_on": state.now + (0 if at_once else AVAILABLE_AFTER),
+        "amount": amount,
+        "available_on": state.now + wait,
         "balance_type": "payments",
         "created": state.now,
-        "currency": charge["currency"],
-        "description": charge["description"],
+        "currency": source["currency"],
+        "description": description,
         "exchange_rate": None,
-        "fee": fee,
-        "fee_details": [
-            {
-                "amount": fee,
-                "application": None,
-                "currency": charge["currency"],
-                "description": "Stripe processing fees",
-                "type": "stripe_fee",
-            }
-        ],
-        "net": charge["amount"] - fee,
-        "reporting_category": "charge",
-        "source": charge["id"],
-        "status": "available" if at_once else "pending",
-        "type": "charge" if card.type == "card" else "payment",
+        "fee": fees,
+        "fee_details": list(fee),
+        "net": amount - fees,
+        "reporting_category": category,
+        "source": source["id"],
+        "status": "pending" if wait else "available",
+        "type": kind,
     }
     state.balance_transactions[transaction["id"]] = transaction
     return transaction
 
 
-def _as_of_now(state: State, transaction: Json) -> Json:
+def as_of_now(state: State, transaction: Json) -> Json:
     """The transaction, which time makes available."""
     if transaction["available_on"] <= state.now:
         transaction["status"] = "available"
@@ -111,7 +184,7 @@ def _as_of_now(state: State, transaction: Json) -> Json:
 def _retrieve(state: State, call: Call) -> Json:
     if call.object_id not in state.balance_transactions:
         raise no_such("balance transaction", call.object_id, "id")
-    return _as_of_now(state, state.balance_transactions[call.object_id])
+    return as_of_now(state, state.balance_transactions[call.object_id])
 
 
 def _list(state: State, call: Call) -> Json:
@@ -122,7 +195,7 @@ def _list(state: State, call: Call) -> Json:
 
     found = page("balance_transaction", _PATH, state.balance_transactions, call.params, matches)
     for transaction in found["data"]:
-        _as_of_now(state, transaction)
+        as_of_now(state, transaction)
     return found
 
 

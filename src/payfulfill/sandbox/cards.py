@@ -33,6 +33,22 @@ class Unattended(Enum):
     FINE = auto()
 
 
+class Refunding(Enum):
+    """How a refund of a payment goes. https://docs.stripe.com/testing#refunds"""
+
+    AT_ONCE = auto()
+    LATER = auto()  # it is pending, and succeeds some time later
+    FAILS = auto()  # it succeeds, and fails some time later
+
+
+class Complaint(Enum):
+    """What a buyer tells their bank once they have paid. https://docs.stripe.com/testing#disputes"""
+
+    FRAUD = auto()  # it wasn't them
+    NOT_RECEIVED = auto()  # they got nothing for it
+    INQUIRY = auto()  # they wonder what it was, and the bank asks
+
+
 @dataclass(frozen=True, slots=True)
 class Decline:
     """Why a payment failed, in Stripe's words. https://docs.stripe.com/declines/codes
@@ -64,6 +80,9 @@ class Card:
         attaches: Whether a customer can keep it, though payments with it are declined.
         checks: The checks that don't pass, and how they end.
         account: The number of a bank account.
+        refunding: How a refund goes.
+        complaints: What the buyer disputes, at once.
+        warned: Whether the bank hears of a fraud, at once.
     """
 
     number: str | None = field(repr=False)
@@ -80,6 +99,9 @@ class Card:
     risk: str = "normal"
     checks: Mapping[str, str] = field(default_factory=dict, hash=False)
     account: str = field(default="", repr=False)
+    refunding: Refunding = Refunding.AT_ONCE
+    complaints: tuple[Complaint, ...] = ()
+    warned: bool = False
 
     @property
     def type(self) -> str:
@@ -185,7 +207,15 @@ def _local(number: str, country: str, funding: str = "credit") -> Card:
 def _account(number: str, *names: str, decline: Decline | None = None) -> Card:
     """A bank account: every payment takes days."""
     full = tuple(f"pm_usBankAccount_{name}" for name in names)
-    return Card(None, full, Reply.WAIT, decline, funding="debit", account=number)
+    return Card(
+        None,
+        full,
+        Reply.WAIT,
+        decline,
+        funding="debit",
+        account=number,
+        refunding=Refunding.LATER,
+    )
 
 
 # fmt: off
@@ -258,6 +288,19 @@ CARDS: Final = (
     Card("4000000000000010", ("pm_card_avsFail",), checks={_ZIP: "fail", _LINE1: "fail"}),
     Card("4000000000000044", ("pm_card_avsUnchecked",),
          checks={_ZIP: "unavailable", _LINE1: "unavailable"}),
+
+    # Payments succeed, and their refunds take their time.
+    Card("4000000000007726", ("pm_card_pendingRefund",), refunding=Refunding.LATER),
+    Card("4000000000005126", ("pm_card_refundFail",), refunding=Refunding.FAILS),
+
+    # Payments succeed, and the buyers want the money back from their banks.
+    Card("4000000000000259", ("pm_card_createDispute",), complaints=(Complaint.FRAUD,)),
+    Card("4000000000002685", ("pm_card_createDisputeProductNotReceived",),
+         complaints=(Complaint.NOT_RECEIVED,)),
+    Card("4000000000001976", ("pm_card_createDisputeInquiry",), complaints=(Complaint.INQUIRY,)),
+    Card("4000000404000079", ("pm_card_createMultipleDisputes",),
+         complaints=(Complaint.FRAUD, Complaint.NOT_RECEIVED)),
+    Card("4000000000005423", ("pm_card_createIssuerFraudRecord",), warned=True),
 
     # The bank wants to know who is paying.
     Card("4000002500003155", ("pm_card_authenticationRequiredOnSetup",), Reply.WHO_ARE_YOU,

@@ -13,6 +13,7 @@ from payfulfill.sandbox import (
     metadata,
     payment_methods,
     references,
+    reviews,
     texts,
 )
 from payfulfill.sandbox.cards import Card, Decline
@@ -58,6 +59,8 @@ def record(
         charge = _new(state, intent, authenticated=authenticated)
         state.charges[charge["id"]] = charge
     charge.update(_standing(state, charge, status, decline))
+    if status is Status.SUCCEEDED and state.cards[charge["payment_method"]].risk == "elevated":
+        reviews.flag(state, intent, charge)
     events.emit(state, f"charge.{status}", charge)
     return charge
 
@@ -116,10 +119,11 @@ def _approved(card: Card) -> Json:
         "network_status": "approved_by_network",
         "reason": "elevated_risk_level" if elevated else None,
         **_risk(card),
-        "seller_message": "Stripe evaluated this payment as having elevated risk."
+        "seller_message": "Stripe evaluated this payment as having elevated risk, and placed it in "
+        "your manual review queue."
         if elevated
         else "Payment complete.",
-        "type": "authorized",
+        "type": "manual_review" if elevated else "authorized",
     }
 
 
@@ -250,6 +254,19 @@ def _bank_details(method: Json) -> dict[str, Any]:
         "payment_reference": None,
         "routing_number": bank["routing_number"],
     }
+
+
+def of_payment(state: State, payment: str) -> Json:
+    """The charge that is meant by the id of a charge, or of an intent.
+
+    Raises:
+        NotFound: there is none.
+    """
+    intent = state.payment_intents.get(payment)
+    charge_id = payment if intent is None else intent["latest_charge"] or payment
+    if charge_id not in state.charges:
+        raise no_such("charge", charge_id, "charge")
+    return state.charges[charge_id]
 
 
 # --- The API -------------------------------------------------------------------------------

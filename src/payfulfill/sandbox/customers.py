@@ -109,6 +109,37 @@ def _blank(state: State) -> Json:
     }
 
 
+# --- Checkout's customers ------------------------------------------------------------------
+
+
+def create(state: State, params: Mapping[str, Any]) -> Json:
+    """A new customer, who keeps no payment method yet.
+
+    Raises:
+        InvalidParameter: something is wrong with the parameters.
+    """
+    customer = _blank(state)
+    customer.update(_stated(customer, params))
+    return _enter(state, customer)
+
+
+def _enter(state: State, customer: Json) -> Json:
+    state.customers[customer["id"]] = customer
+    events.emit(state, "customer.created", customer)
+    return customer
+
+
+def learn_email(state: State, customer_id: str, email: str) -> None:
+    """Notes the address of a customer who had none.
+
+    Raises:
+        InvalidParameter: there is no such customer any more.
+    """
+    customer = references.customer(state, customer_id)
+    if customer["email"] is None:
+        update(state, "customer.updated", customer, {"email": email})
+
+
 # --- The API -------------------------------------------------------------------------------
 
 
@@ -126,8 +157,7 @@ def _create(state: State, call: Call) -> Json:
         if method is None or default not in (reference, method["id"]):
             raise references.not_attached(default, _DEFAULT)
         settings["default_payment_method"] = method["id"]
-    state.customers[customer["id"]] = customer
-    events.emit(state, "customer.created", customer)
+    _enter(state, customer)
     if method is not None:
         payment_methods.attach(state, method, customer["id"])
     return customer

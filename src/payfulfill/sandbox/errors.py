@@ -139,6 +139,13 @@ def no_such_reference(kind: str, object_id: str, param: str) -> InvalidParameter
     return InvalidParameter(message, code="resource_missing", param=param)
 
 
+def missing(param: str) -> InvalidParameter:
+    """A parameter that is needed here, though not always."""
+    return InvalidParameter(
+        f"Missing required param: {param}.", code="parameter_missing", param=param
+    )
+
+
 def unrecognized_url(method: str, path: str) -> NotFound:
     """Stripe has no such URL, or the sandbox doesn't have it yet."""
     return NotFound(

@@ -65,6 +65,8 @@ _COMPARISONS: Final = {
 
 def _within(wanted: int | Mapping[str, int] | None, each: Json) -> bool:
     """Whether an object was made when it should: at a second, or between bounds."""
-    if wanted is None or isinstance(wanted, int):
-        return wanted in (None, each["created"])
+    if wanted is None:
+        return True
+    if isinstance(wanted, int):
+        return bool(wanted == each["created"])
     return all(_COMPARISONS[name](each["created"], bound) for name, bound in wanted.items())

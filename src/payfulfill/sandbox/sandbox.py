@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Final, Self
 from starlette.applications import Starlette
 
 from payfulfill.sandbox import (
+    checkout,
     dashboard,
+    delays,
     disturbances,
     elements,
     events,
+    hosted,
     keys,
     payment_intents,
     triggers,
@@ -24,16 +27,22 @@ from payfulfill.sandbox import (
     webhook_endpoints,
 )
 from payfulfill.sandbox.api import OPERATIONS, Api, ApiCall
+from payfulfill.sandbox.checkouts import Checkouts
 from payfulfill.sandbox.clock import Clock
 from payfulfill.sandbox.delivery import Attempt, Deliveries
+from payfulfill.sandbox.disputes import Disputes
 from payfulfill.sandbox.disturbances import Disturbance, PlannedDisturbance
+from payfulfill.sandbox.early_fraud_warnings import EarlyFraudWarnings
 from payfulfill.sandbox.errors import no_such
 from payfulfill.sandbox.faults import Fault, Plan, PlannedFault
 from payfulfill.sandbox.ids import Ids
 from payfulfill.sandbox.lanes import Endpoint
+from payfulfill.sandbox.refunds import Refunds
+from payfulfill.sandbox.reviews import Reviews
 from payfulfill.sandbox.server import Server
 from payfulfill.sandbox.signatures import LONGEST_OVERLAP
 from payfulfill.sandbox.state import Cause, Json, State
+from payfulfill.sandbox.timers import Timers
 from payfulfill.sandbox.watching import Listener
 
 if TYPE_CHECKING:
@@ -48,6 +57,12 @@ class Sandbox:
     Use it as a context manager, sync or async, or call `start` and `stop`. What it knows outlives
     a stop: started again it goes on, at another URL. Every method may be called from any thread;
     from async code, put `flush` into `asyncio.to_thread`, as the receiver it waits for runs there.
+
+    Attributes:
+        refunds: What becomes of money that goes back.
+        disputes: What buyers and banks do about payments.
+        early_fraud_warnings: What banks hear of frauds.
+        reviews: What Stripe Radar wants a person to look at.
     """
 
     def __init__(
@@ -90,12 +105,19 @@ class Sandbox:
             self._deliveries,
             self._ids.new("acct"),
             self._disturbances,
+            Timers(self.clock),
+            followers=(checkout.follow, delays.follow),
             watchers=self._deliveries.watchers,
             base_url=lambda: self.url,
         )
+        self.checkout = Checkouts(self._state)
         self._plan = Plan(self._ids.seed)
         self._server = Server(port)
         self._api = Api(self._state, self._plan, self._server.hang_up)
+        self.refunds = Refunds(self._state)
+        self.disputes = Disputes(self._state)
+        self.early_fraud_warnings = EarlyFraudWarnings(self._state)
+        self.reviews = Reviews(self._state)
 
     # --- Lifecycle ---------------------------------------------------------------------
 
@@ -125,7 +147,11 @@ class Sandbox:
             RuntimeError: it is started already.
             OSError: its port is taken.
         """
-        pages = (*elements.routes(self._state), *dashboard.routes(self))
+        pages = (
+            *elements.routes(self._state),
+            *hosted.routes(self._state, self.publishable_key),
+            *dashboard.routes(self),
+        )
         unknown = self._api.unknown_url
         self._server.start(
             Starlette(
@@ -133,10 +159,12 @@ class Sandbox:
                 exception_handlers={404: unknown, 405: unknown},
             )
         )
+        self._state.timers.start()
         self._deliveries.start()
 
     def stop(self) -> None:
         """Stops: no thread, port or file stays open. A second time it does nothing."""
+        self._state.timers.stop()
         self._deliveries.stop()
         self._server.stop()
 
@@ -215,6 +243,22 @@ class Sandbox:
         with self._state.acting() as state:
             return deepcopy(payment_intents.settle(state, intent_id, succeed=succeed))
 
+    @property
+    def settle_after(self) -> float | None:
+        """How long a bank debit is `processing`, in seconds on the sandbox's clock.
+
+        Then it arrives or bounces, as the payment method's name says. None, as at first: it waits
+        for `settle`. What is set goes for debits that begin from then on.
+        """
+        return self._state.settle_after
+
+    @settle_after.setter
+    def settle_after(self, seconds: float | None) -> None:
+        if seconds is not None and not 0 <= seconds < math.inf:
+            raise ValueError("a bank takes some seconds: 0 or more")
+        with self._state.acting() as state:
+            state.settle_after = seconds
+
     def cancel(self, intent_id: str) -> Json:
         """Calls a payment off, as the seller may in Stripe's dashboard.
 
@@ -224,6 +268,7 @@ class Sandbox:
         """
         with self._state.acting(Cause(self._ids.new("req"))) as state:
             intent = payment_intents.find(state, intent_id)
+            payment_intents.check_own(state, intent)
             return deepcopy(payment_intents.take(state, intent, payment_intents.Step.CANCEL))
 
     def trigger(
@@ -232,6 +277,7 @@ class Sandbox:
         overrides: triggers.Overrides | None = None,
         *,
         intent: str | None = None,
+        session: str | None = None,
         payment: str | None = None,
     ) -> list[Json]:
         """Lets an event happen, by calls of the API that lead to it.
@@ -242,7 +288,9 @@ class Sandbox:
                 `{"payment_intent": {"amount": 3900, "metadata": {"order": "7"}}}`. None takes a
                 parameter away.
             intent: Let it happen to this payment intent, `pi_...`, instead of a new one.
-            payment: Let it happen to the open intent of this payment of payfulfill's, `pay_...`.
+            session: Let it happen to this checkout session, `cs_test_...`.
+            payment: Let it happen to the open intent, or the checkout session if it is an event of
+                those, of this payment of payfulfill's, `pay_...`.
 
         Returns:
             The events that came of it, oldest first.
@@ -252,7 +300,9 @@ class Sandbox:
             RuntimeError: the sandbox isn't started.
         """
         client = triggers.Client(self.url)
-        return triggers.trigger(client, event, overrides, intent=intent, payment=payment)
+        return triggers.trigger(
+            client, event, overrides, intent=intent, session=session, payment=payment
+        )
 
     # --- Webhooks ----------------------------------------------------------------------
 

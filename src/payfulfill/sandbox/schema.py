@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final, Literal, TypeAlias
 
 from typing_extensions import is_typeddict
@@ -37,15 +38,18 @@ class Fields:
 def request_type(name: str) -> Hint:
     """The SDK's type for the parameters of a request, such as `PaymentIntentCreateParams`.
 
+    Some are in a namespace: `checkout.SessionCreateParams`.
+
     Raises:
         LookupError: the SDK has no such type.
     """
     import stripe.params  # noqa: PLC0415  # slow, and a sandbox that isn't called never needs it
 
-    found = getattr(stripe.params, name, None)
-    if found is None:
-        raise LookupError(f"the installed Stripe SDK has no stripe.params.{name}")
-    return found
+    try:
+        return attrgetter(name)(stripe.params)
+    except AttributeError:
+        message = f"the installed Stripe SDK has no stripe.params.{name}"
+        raise LookupError(message) from None
 
 
 @cache

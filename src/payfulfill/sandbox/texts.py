@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from payfulfill.sandbox.errors import InvalidParameter
 from payfulfill.sandbox.state import Json
@@ -38,6 +39,27 @@ def limited(value: str | None, most: int, param: str) -> str | None:
         f"Invalid string: {value[:10]}...{value[-10:]}; must be at most {most} characters",
         param=param,
     )
+
+
+_LONGEST_URL: Final = 5000
+
+
+def url(value: str | None, param: str) -> str | None:
+    """Where a buyer is led: a page.
+
+    Raises:
+        InvalidParameter: that is none.
+    """
+    limited(value, _LONGEST_URL, param)
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme in ("http", "https") and parts.hostname:
+        return value
+    raise InvalidParameter("Not a valid URL", code="url_invalid", param=param)
 
 
 LONGEST_DESCRIPTOR: Final = 22

@@ -14,39 +14,23 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
+from payfulfill.sandbox import checkout_triggers
+from payfulfill.sandbox.aftersale_triggers import ON_SALE
+from payfulfill.sandbox.checkout_triggers import ON_SESSION, SESSIONS
 from payfulfill.sandbox.state import Json
+from payfulfill.sandbox.trigger_steps import Params, Step
 from payfulfill.stripe.events import PAYMENT_KEY
 
-Params: TypeAlias = Mapping[str, Any]
-"""What a call sends; parts within parts are mappings too."""
 Overrides: TypeAlias = Mapping[str, Params]
 """Further parameters of steps, by the step's name. None is not sent."""
 
 
 class TriggerError(Exception):
     """The event could not be triggered; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One call on the way to an event.
-
-    Attributes:
-        name: What it is called in overrides, and the object that it answers with in later steps.
-        path: In which `{customer.id}` stands for a field of an earlier step's object.
-        params: May have such fields too.
-        declined: Whether the bank is to say no.
-    """
-
-    name: str
-    method: str
-    path: str
-    params: Params = field(default_factory=dict)
-    declined: bool = False
 
 
 # --- The tables ------------------------------------------------------------------------------
@@ -72,15 +56,15 @@ def _paid_with(method: str) -> tuple[Step, ...]:
     return (Step("payment_intent", "POST", _INTENTS, params, declined=method == _NO),)
 
 
-def _confirmed_with(method: str) -> Step:
+def _confirmed_with(method: str) -> tuple[Step, ...]:
     params = {"payment_method": method}
-    return Step("payment_intent", "POST", f"{_INTENT}/confirm", params, declined=method == _NO)
+    return (Step("payment_intent", "POST", f"{_INTENT}/confirm", params, declined=method == _NO),)
 
 
-def _answered(what: str, *, well: bool) -> Step:
+def _answered(what: str, *, well: bool) -> tuple[Step, ...]:
     """By the buyer or the bank, which Stripe's API has no call for."""
     params = {"intent": "{payment_intent.id}", "succeed": well}
-    return Step(what, "POST", f"/_sandbox/api/{what}", params)
+    return (Step(what, "POST", f"/_sandbox/api/{what}", params),)
 
 
 _NEW_INTENT: Final = Step("payment_intent", "POST", _INTENTS, _SALE)
@@ -104,6 +88,7 @@ TRIGGERS: Final[Mapping[str, tuple[Step, ...]]] = {
     "charge.failed": _paid_with(_NO),
     "charge.pending": _paid_with(_WAIT),
     "charge.updated": _paid_with(_YES),  # a moment later it gets its balance transaction
+    **{event: (*_paid_with(_YES), *steps) for event, steps in ON_SALE.items()},
     "customer.created": (_CUSTOMER,),
     "customer.updated": (
         _CUSTOMER,
@@ -129,6 +114,7 @@ TRIGGERS: Final[Mapping[str, tuple[Step, ...]]] = {
         _ATTACH,
         Step("detach", "POST", f"{_METHOD}/detach"),
     ),
+    **checkout_triggers.TRIGGERS,
 }
 """What leads to each event, from nothing."""
 
@@ -137,14 +123,14 @@ _CONFIRM: Final = {
     "payment_intent.payment_failed": _confirmed_with(_NO),
     "payment_intent.requires_action": _confirmed_with(_WHO),
     "payment_intent.processing": _confirmed_with(_WAIT),
-    "payment_intent.canceled": _CANCEL,
+    "payment_intent.canceled": (_CANCEL,),
     "charge.succeeded": _confirmed_with(_YES),
     "charge.failed": _confirmed_with(_NO),
     "charge.pending": _confirmed_with(_WAIT),
     "charge.updated": _confirmed_with(_YES),
 }
 
-ON_INTENT: Final[Mapping[str, Mapping[str, Step]]] = {
+ON_INTENT: Final[Mapping[str, Mapping[str, tuple[Step, ...]]]] = {
     "requires_payment_method": _CONFIRM,
     "requires_confirmation": _CONFIRM,
     "requires_action": {
@@ -161,6 +147,7 @@ ON_INTENT: Final[Mapping[str, Mapping[str, Step]]] = {
         "charge.failed": _answered("settle", well=False),
         "charge.updated": _answered("settle", well=True),
     },
+    "succeeded": ON_SALE,
 }
 """What leads to each event from an intent that is there, by its status. Others are closed."""
 
@@ -245,6 +232,7 @@ def trigger(
     *,
     additions: Overrides | None = None,
     intent: str | None = None,
+    session: str | None = None,
     payment: str | None = None,
 ) -> list[Json]:
     """Lets an event happen.
@@ -255,7 +243,9 @@ def trigger(
         overrides: Parameters to send besides those of the tables, or in their place.
         additions: Parameters to send where the tables have none.
         intent: Let it happen to this payment intent, `pi_...`, instead of a new one.
-        payment: Let it happen to the open intent of this payment of payfulfill's, `pay_...`.
+        session: Let it happen to this checkout session, `cs_test_...`.
+        payment: Let it happen to the intent, or the checkout session if it is an event of
+            those, of this payment of payfulfill's, `pay_...`.
 
     Returns:
         The events that came of it, oldest first.
@@ -266,20 +256,24 @@ def trigger(
     if event not in TRIGGERS:
         raise TriggerError(f"no event {event!r} can be triggered; there are {', '.join(TRIGGERS)}")
     made: dict[str, Json] = {}
-    if payment is not None:
-        intent = _open_intent(client, payment)
-    if intent is None:
-        steps = TRIGGERS[event]
-    else:
-        made["payment_intent"] = _done(client.call("GET", f"{_INTENTS}/{quote(intent, safe='')}"))
-        steps = (_step_from(made["payment_intent"], event),)
+    if payment is not None and event.startswith("checkout.session."):
+        session = _waiting_session(client, payment, event)
+    elif payment is not None:
+        intent = _intent_for(client, payment, event)
+    steps = TRIGGERS[event]
+    if session is not None:
+        made["checkout_session"] = found = _got(client, SESSIONS, session)
+        steps = _steps_from(found, event, ON_SESSION)
+    elif intent is not None:
+        made["payment_intent"] = found = _got(client, _INTENTS, intent)
+        steps = _steps_from(found, event, ON_INTENT)
     steps = _overridden(steps, overrides or {}, additions or {})
     newest = _listed(client, "/v1/events", {"limit": "1"})["data"]
     for step in steps:
         made[step.name] = _take(client, step, made)
     after = {"ending_before": newest[0]["id"]} if newest else {}
     listed = _listed(client, "/v1/events", {"limit": "100", **after})["data"]
-    ids = {thing["id"] for thing in made.values()}
+    ids = {thing.get(name) for thing in made.values() for name in ("id", "payment_intent")}
     events = [each for each in reversed(listed) if _is_about(each["data"]["object"], ids)]
     if event not in {each["type"] for each in events}:
         raise TriggerError(
@@ -289,42 +283,70 @@ def trigger(
     return events
 
 
-def _is_about(thing: Json, ids: set[str]) -> bool:
-    return bool({thing.get(name) for name in ("id", "payment_intent", "customer")} & ids)
+def _is_about(thing: Json, ids: set[str | None]) -> bool:
+    about = {thing.get(name) for name in ("id", "payment_intent", "customer")}
+    return bool((about & ids) - {None})
 
 
-def _step_from(intent: Json, event: str) -> Step:
-    """What is to be done to an intent.
+def _got(client: Client, path: str, object_id: str) -> Json:
+    return _done(client.call("GET", f"{path}/{quote(object_id, safe='')}"))
+
+
+def _steps_from(
+    thing: Json, event: str, table: Mapping[str, Mapping[str, tuple[Step, ...]]]
+) -> tuple[Step, ...]:
+    """What is to be done to an intent or a session.
 
     Raises:
         TriggerError: nothing can.
     """
-    status = intent["status"]
-    steps = ON_INTENT.get(status, {})
+    status = thing["status"]
+    steps = table.get(status, {})
     if event not in steps:
         possible = f"; there can be {', '.join(steps)}" if steps else ""
-        raise TriggerError(f"{intent['id']} is {status}: no {event} can come of it{possible}")
+        raise TriggerError(f"{thing['id']} is {status}: no {event} can come of it{possible}")
     return steps[event]
 
 
-def _open_intent(client: Client, payment: str) -> str:
-    """The newest open intent that names a payment of payfulfill's.
+def _waiting_session(client: Client, payment: str, event: str) -> str:
+    """The newest session that names a payment of payfulfill's, and to which this can happen.
 
     Raises:
         TriggerError: there is none.
     """
-    closed = ""
+    for session in _each(client, SESSIONS):
+        waits = session["payment_status"] == "unpaid" and event in ON_SESSION.get(
+            session["status"], {}
+        )
+        if waits and session["metadata"].get(PAYMENT_KEY) == payment:
+            return str(session["id"])
+    raise TriggerError(f"no checkout session that could be so is for payment {payment}")
+
+
+def _intent_for(client: Client, payment: str, event: str) -> str:
+    """The newest intent that names a payment of payfulfill's, and to which this can happen.
+
+    Raises:
+        TriggerError: there is none.
+    """
+    known = ""
+    for intent in _each(client, _INTENTS):
+        if intent["metadata"].get(PAYMENT_KEY) != payment:
+            continue
+        if event in ON_INTENT.get(intent["status"], {}):
+            return str(intent["id"])
+        known = known or f": {intent['id']} is {intent['status']}"
+    raise TriggerError(f"no payment intent that could be so is for payment {payment}{known}")
+
+
+def _each(client: Client, path: str) -> Iterator[Json]:
+    """All objects of a list, newest first."""
     after: dict[str, str] = {}
     while True:
-        listed = _listed(client, _INTENTS, {"limit": "100", **after})
-        for intent in listed["data"]:
-            if intent["metadata"].get(PAYMENT_KEY) != payment:
-                continue
-            if intent["status"] in ON_INTENT:
-                return str(intent["id"])
-            closed = closed or f": {intent['id']} is {intent['status']}"
+        listed = _listed(client, path, {"limit": "100", **after})
+        yield from listed["data"]
         if not listed["has_more"]:
-            raise TriggerError(f"no open payment intent is for payment {payment}{closed}")
+            return
         after = {"starting_after": listed["data"][-1]["id"]}
 
 
@@ -378,6 +400,8 @@ def _filled(template: Any, made: Mapping[str, Json]) -> Any:
         return re.sub(r"\{(\w+)\.(\w+)\}", lambda match: _field(match, made), template)
     if isinstance(template, Mapping):
         return {name: _filled(value, made) for name, value in template.items()}
+    if isinstance(template, list):
+        return [_filled(value, made) for value in template]
     return template
 
 

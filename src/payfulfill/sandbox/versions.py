@@ -108,14 +108,26 @@ def _from_sources(state: State, intent: Json, version: str) -> None:  # noqa: AR
     intent["allowed_source_types"] = intent.pop("payment_method_types")
 
 
+def _with_old_ui_mode(state: State, session: Json, version: str) -> None:  # noqa: ARG001  # as `undo` has it
+    session["ui_mode"] = "hosted"
+
+
+def _with_shipping(state: State, session: Json, version: str) -> None:  # noqa: ARG001  # as `undo` has it
+    session["shipping_details"] = None  # nothing in the sandbox is shipped
+
+
 def _with_bare_request(state: State, event: Json, version: str) -> None:  # noqa: ARG001  # as `undo` has it
     event["request"] = event["request"]["id"]
 
 
 CHANGES: Final = (
+    # /changelog/dahlia/2026-03-25/updates-available-checkout-session-ui-modes
+    Change("2026-03-25.dahlia", "checkout.session", _with_old_ui_mode),
     # /changelog/basil/2025-03-31/add-support-for-multiple-partial-payments-on-invoices
     Change("2025-03-31.basil", "payment_intent", _with_invoice),
     Change("2025-03-31.basil", "charge", _with_invoice),
+    # /changelog/basil/2025-03-31/checkout-session-remove-shipping-details
+    Change("2025-03-31.basil", "checkout.session", _with_shipping),
     # /changelog/2022-11-15/removes-charges-attribute-paymentintent
     Change("2022-11-15", "payment_intent", _with_charges),
     # /changelog/2022-11-15/deprecates-charges-auto-expand

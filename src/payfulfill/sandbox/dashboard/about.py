@@ -9,6 +9,7 @@ from payfulfill.money import CURRENCIES
 from payfulfill.sandbox import cards, events
 from payfulfill.sandbox.api import OPERATIONS
 from payfulfill.sandbox.cards import Card
+from payfulfill.sandbox.dashboard import afterwards
 from payfulfill.sandbox.disturbances import Disturbance
 from payfulfill.sandbox.faults import Fault
 
@@ -78,6 +79,7 @@ def about(sandbox: Sandbox) -> Json:
             }
             for each in Disturbance
         ],
+        **afterwards.CHOICES,
         "operations": [operation.name for operation in OPERATIONS],
         "currencies": {
             code.lower(): {"decimals": currency.decimals, "exponent": currency.exponent}

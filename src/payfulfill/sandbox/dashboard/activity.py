@@ -36,7 +36,7 @@ def of_event(event: Json, attempts: Iterable[Attempt]) -> Json:
         "time": event["created"],
         "type": event["type"],
         "object_id": subject.get("id"),
-        "amount": subject.get("amount"),
+        "amount": subject.get("amount", subject.get("amount_total")),
         "currency": subject.get("currency"),
         "request_id": (event["request"] or {}).get("id"),
         **_standing(event["pending_webhooks"], attempts),

@@ -105,6 +105,17 @@ class Asked:
             raise BadInput(f"{name}: a whole number from 1 to {MOST} is needed")
         return value
 
+    def whole(self, name: str) -> int:
+        """A whole number; whether it makes sense, the sandbox knows.
+
+        Raises:
+            BadInput: it is something else, or isn't there.
+        """
+        value = self.fields.get(name)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadInput(f"{name}: a whole number is needed")
+        return value
+
     def number(self, name: str, *, most: float, default: float | None = None) -> float:
         """A number from 0 to `most`; without a `default` it must be there.
 

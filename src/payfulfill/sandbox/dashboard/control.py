@@ -19,6 +19,15 @@ Under `/_sandbox/api`; in braces what goes into the body of a POST, after `?` wh
 | POST /authenticate {intent, succeed?} | the buyer answers the bank                              |
 | POST /settle {intent, succeed?}     | a bank debit arrives or bounces                           |
 | POST /cancel {intent}               | the payment is called off                                 |
+| POST /settle_after {seconds?}       | bank debits settle by themselves, or (null) not           |
+| POST /checkout/pay {session, card?, email?, name?} | the buyer pays; a declined card is a 402   |
+| POST /checkout/authenticate {session, succeed?} | the buyer answers the bank                    |
+| POST /checkout/settle {session, succeed?} | its bank debit arrives or bounces                   |
+| POST /checkout/expire {session}     | its time is over                                          |
+| POST /checkout/code {session, code?} | the buyer uses a promotion code, or takes it away        |
+| POST /checkout/add_code {code, percent_off? or amount_off?, currency?} | makes a promotion code |
+| POST /checkout/tax {percent}        | what sessions with automatic tax add                      |
+| POST /refunds/..., /disputes/..., /early_fraud_warnings/..., /reviews/... | see `afterwards`   |
 | POST /resend {event}                | delivers it again, now                                    |
 | POST /clock/advance {seconds}       | moves the time on                                         |
 | POST /fail {operation, fault, times? or share?, seconds?} | lets calls fail                     |
@@ -41,30 +50,27 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-
-from payfulfill.sandbox import guard
 from payfulfill.sandbox.api import OPERATIONS
 from payfulfill.sandbox.clock import ManualClock
-from payfulfill.sandbox.dashboard import about, activity
-from payfulfill.sandbox.dashboard.asked import Asked, BadInput, naming
+from payfulfill.sandbox.dashboard import about, activity, afterwards, checkout
+from payfulfill.sandbox.dashboard.asked import Asked, naming
+from payfulfill.sandbox.dashboard.serving import json_route
 from payfulfill.sandbox.disturbances import Disturbance
-from payfulfill.sandbox.errors import ApiError, NotFound, no_such
+from payfulfill.sandbox.errors import NotFound, no_such
 from payfulfill.sandbox.faults import Fault
 from payfulfill.sandbox.payment_intents import NEXT, STEPS, Status
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.routing import Route
 
     from payfulfill.sandbox.sandbox import Sandbox
     from payfulfill.sandbox.state import Json
 
 _Handler = Callable[["Sandbox", Asked], "Json"]
 
-_LARGEST_BODY: Final = 64 * 1024
 _FARTHEST: Final = 10 * 366 * 24 * 3600
 """How far the clock may go at once, in seconds: a slip of the keyboard must not end in 29000."""
 
@@ -79,6 +85,7 @@ def _revision(sandbox: Sandbox, asked: Asked) -> Json:
         len(sandbox.calls),
         len(sandbox.deliveries),
         hash((sandbox.planned_faults, sandbox.planned_disturbances, sandbox.endpoints)),
+        hash((sandbox.checkout.totals, *checkout.settings(sandbox).values())),
     )
     return {
         "run": asked.run,
@@ -110,6 +117,7 @@ def _state(sandbox: Sandbox, asked: Asked) -> Json:
         "deliveries": len(sandbox.deliveries),
         "endpoints": _endpoints(sandbox),
         **_planned(sandbox),
+        **checkout.settings(sandbox),
     }
 
 
@@ -143,16 +151,36 @@ def _object(sandbox: Sandbox, asked: Asked) -> Json:
     return {
         "object": found,
         "events": [each for each in caused if each["object_id"] == asked.id],
-        "actions": _actions(found),
+        "actions": _actions(sandbox, found),
         "known": _known(sandbox, found),
     }
 
 
-def _actions(found: Json) -> list[str]:
+def _actions(sandbox: Sandbox, found: Json) -> list[str]:
     """What can be done with an object now."""
+    if found["object"] == "checkout.session":
+        return _of_session(sandbox, found)
     if found["object"] != "payment_intent":
-        return []
-    return sorted({STEPS[step].verb for step in NEXT[Status(found["status"])]})
+        return afterwards.actions(found)
+    return [*_of_intent(sandbox, found), *afterwards.actions(found)]
+
+
+_CHECKOUTS: Final = {"cancel", "confirm"}
+"""What is done to an intent of Checkout's by its session only."""
+
+
+def _of_intent(sandbox: Sandbox, intent: Json) -> list[str]:
+    """What buyers, banks and sellers can do with an intent."""
+    verbs = {STEPS[step].verb for step in NEXT[Status(intent["status"])]}
+    return sorted(verbs - _CHECKOUTS if sandbox.checkout.made(intent["id"]) else verbs)
+
+
+def _of_session(sandbox: Sandbox, session: Json) -> list[str]:
+    """What can be done with a session: by what it is itself, and what its intent waits for."""
+    verbs = {"confirm", "expire"} if session["status"] == "open" else set()
+    if session["payment_intent"] is not None:
+        verbs |= set(_of_intent(sandbox, sandbox.find(session["payment_intent"])))
+    return sorted(verbs)
 
 
 def _known(sandbox: Sandbox, payload: Json) -> list[str]:
@@ -169,7 +197,7 @@ def _is_known(sandbox: Sandbox, object_id: str) -> bool:
     return True
 
 
-_ID: Final = re.compile(r"[a-z]{2,12}_[A-Za-z0-9]{8,64}")
+_ID: Final = re.compile(r"[a-z]{2,12}_(test_)?[A-Za-z0-9]{8,64}")
 
 
 def _ids(value: Any) -> Iterator[str]:
@@ -335,6 +363,8 @@ ROUTES: Final[tuple[tuple[str, str, _Handler], ...]] = (
     ("POST", "/authenticate", _authenticate),
     ("POST", "/settle", _settle),
     ("POST", "/cancel", _cancel),
+    *checkout.ROUTES,
+    *afterwards.ROUTES,
     ("POST", "/resend", _resend),
     ("POST", "/clock/advance", _advance),
     ("POST", "/fail", _fail),
@@ -354,44 +384,4 @@ def routes(sandbox: Sandbox) -> list[Route]:
 
 
 def _route(sandbox: Sandbox, run: str, method: str, path: str, handler: _Handler) -> Route:
-    async def endpoint(request: Request) -> JSONResponse:
-        refused = guard.refusal(request.headers)
-        if refused is not None:
-            return _refusal(403, refused)
-        if method == "POST" and not guard.is_json(request.headers):
-            return _refusal(415, "The body must be JSON, and Content-Type application/json.")
-        try:
-            fields = await _body(request) if method == "POST" else dict(request.query_params)
-            answer = handler(sandbox, Asked(request.path_params.get("id", ""), fields, run))
-        except ApiError as error:
-            return _refusal(error.status, error.message, code=error.code)
-        except ValueError as error:
-            return _refusal(400, str(error))
-        return JSONResponse(answer, 200, guard.HEADERS)
-
-    return Route(f"/_sandbox/api{path}", endpoint, methods=[method])
-
-
-async def _body(request: Request) -> Mapping[str, Any]:
-    """The fields of a JSON object; nothing at all counts as an empty one.
-
-    Raises:
-        BadInput: it is something else, or too much of it.
-    """
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > _LARGEST_BODY:
-            raise BadInput(f"body: at most {_LARGEST_BODY} bytes are taken")
-    try:
-        fields = json.loads(received or b"{}")
-    except (ValueError, RecursionError):
-        raise BadInput("body: that is no JSON") from None
-    if not isinstance(fields, dict):
-        raise BadInput("body: a JSON object is needed")
-    return fields
-
-
-def _refusal(status: int, message: str, code: str | None = None) -> JSONResponse:
-    error = {"message": message, **({"code": code} if code else {})}
-    return JSONResponse({"error": error}, status, guard.HEADERS)
+    return json_route(method, f"/_sandbox/api{path}", partial(handler, sandbox), run)

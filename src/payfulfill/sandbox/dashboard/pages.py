@@ -20,6 +20,8 @@ _FILES: Final[Mapping[str, str]] = {
         f"/_sandbox/dashboard/{name}": name
         for name in (
             "actions.js",
+            "afterwards.js",
+            "checkout.js",
             "dashboard.css",
             "dashboard.js",
             "detail.js",

@@ -15,13 +15,20 @@ from payfulfill.sandbox.payment_intents.confirming import (
     pay,
     settle,
 )
-from payfulfill.sandbox.payment_intents.fields import MAY_CHANGE
+from payfulfill.sandbox.payment_intents.fields import (
+    MAY_CHANGE,
+    creation,
+    method_types,
+    refuse_unsupported,
+    stated,
+)
 from payfulfill.sandbox.payment_intents.lifecycle import (
     NEXT,
     STEPS,
     Status,
     Step,
     Trace,
+    check_own,
     take,
 )
 from payfulfill.sandbox.payment_intents.requests import OPERATIONS
@@ -36,9 +43,14 @@ __all__ = [
     "Step",
     "Trace",
     "authenticate",
+    "check_own",
     "confirm_with",
+    "creation",
     "find",
+    "method_types",
     "pay",
+    "refuse_unsupported",
     "settle",
+    "stated",
     "take",
 ]

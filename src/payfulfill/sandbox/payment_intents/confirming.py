@@ -19,7 +19,7 @@ from payfulfill.sandbox.cards import (
 )
 from payfulfill.sandbox.errors import CardDeclined, InvalidParameter, no_such
 from payfulfill.sandbox.payment_intents.fields import check_descriptor
-from payfulfill.sandbox.payment_intents.lifecycle import Step, following, take
+from payfulfill.sandbox.payment_intents.lifecycle import Step, check_own, following, take
 from payfulfill.sandbox.state import Json, State
 
 ON_REPLY: Final[Mapping[Reply, Step]] = {
@@ -186,6 +186,7 @@ def pay(state: State, intent_id: str, entry: str) -> Json:
     """
     card = cards.typed(entry)
     intent = find(state, intent_id)
+    check_own(state, intent)
     return confirm_with(state, intent, payment_methods.create(state, card))
 
 

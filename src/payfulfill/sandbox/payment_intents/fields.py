@@ -325,7 +325,7 @@ MAY_CHANGE: Final[Mapping[str, tuple[Status, ...]]] = {
 }
 """In which statuses each parameter may be updated."""
 
-_NEEDS_CONFIRMATION: Final = frozenset(
+AGREED: Final = frozenset(
     ("amount", "currency", "customer", "payment_method", "payment_method_data")
 )
 """What the buyer had agreed to, before it changed: so they have to confirm again."""
@@ -365,6 +365,6 @@ def changed(intent: Json, params: Mapping[str, Any]) -> Json:
     kinds = method_types(after, after["currency"])
     after.update(of_method_types(kinds, after["payment_method_options"]))
     check_descriptor(after, kinds)
-    if after["status"] == Status.REQUIRES_ACTION and _NEEDS_CONFIRMATION & params.keys():
+    if after["status"] == Status.REQUIRES_ACTION and AGREED & params.keys():
         after.update(status=Status.REQUIRES_CONFIRMATION.value, next_action=None)
     return after

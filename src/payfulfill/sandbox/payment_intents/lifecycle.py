@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Final
 
-from payfulfill.sandbox import charges, events, payment_methods
+from payfulfill.sandbox import (
+    charges,
+    disputes,
+    early_fraud_warnings,
+    events,
+    payment_methods,
+    reviews,
+)
 from payfulfill.sandbox.cards import AUTHENTICATION_FAILED, Decline
 from payfulfill.sandbox.errors import UnexpectedState, doc_url
 from payfulfill.sandbox.state import Json, State
@@ -118,14 +125,41 @@ def take(
         intent["latest_charge"] = charges.record(
             state, intent, trace.charge, decline, authenticated=trace.verb == "authenticate"
         )["id"]
+    paid = trace.charge is charges.Status.SUCCEEDED
+    if paid:  # a test card's buyer has complained before the intent's own event goes out
+        disputes.complain(state, state.charges[intent["latest_charge"]])
     method = state.payment_methods.get(intent["payment_method"])
     intent.update(_consequences(state, intent, status, decline, next_action))
     if method is not None and status in (Status.SUCCEEDED, Status.PROCESSING):
         payment_methods.use(state, method, intent)
     events.emit(state, trace.event, intent)
-    if trace.charge is charges.Status.SUCCEEDED:
-        charges.book(state, state.charges[intent["latest_charge"]])
+    for follow in state.followers:
+        follow(state, intent, step)
+    if paid:
+        _follow_up(state, state.charges[intent["latest_charge"]])
     return intent
+
+
+def _follow_up(state: State, charge: Json) -> None:
+    """What comes of a payment a moment later."""
+    reviews.announce(state, charge)
+    charges.book(state, charge)
+    if state.cards[charge["payment_method"]].warned:
+        early_fraud_warnings.warn(state, charge)
+
+
+def check_own(state: State, intent: Json) -> None:
+    """Checks that the seller may do as they like with an intent: not with one of Checkout's.
+
+    https://docs.stripe.com/api/payment_intents/cancel
+
+    Raises:
+        UnexpectedState: a checkout session made it.
+    """
+    if intent["id"] in state.sold_by:
+        raise unexpected(
+            intent, "You cannot perform this action on PaymentIntents created by Checkout."
+        )
 
 
 def following(intent: Json, step: Step) -> Status:

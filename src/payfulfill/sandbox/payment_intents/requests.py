@@ -21,6 +21,7 @@ from payfulfill.sandbox.payment_intents.lifecycle import (
     NEXT,
     Status,
     Step,
+    check_own,
     following,
     refusal,
     take,
@@ -79,6 +80,8 @@ def _update(state: State, call: Call) -> Json:
     intent = find(state, call.object_id)
     fields.refuse_unsupported(call.params)
     fields.check_changeable(intent, call.params)
+    if fields.AGREED & call.params.keys():
+        check_own(state, intent)
     if "customer" in call.params:
         references.customer(state, call.params["customer"])
     after = fields.changed(intent, call.params)
@@ -182,6 +185,7 @@ def _hide(call: Call, error: ApiError) -> None:
 
 def _confirmed(state: State, call: Call, intent: Json) -> Json:
     params = _with_entered_card(call)
+    check_own(state, intent)
     if Step.APPROVE not in NEXT[Status(intent["status"])]:
         raise refusal(intent, "confirm")
     fields.refuse_unsupported(params)
@@ -218,6 +222,7 @@ def _with_entered_card(call: Call) -> Mapping[str, Any]:
 def _cancel(state: State, call: Call) -> Json:
     reason = call.params.get("cancellation_reason")
     intent = find(state, call.object_id)
+    check_own(state, intent)
     following(intent, Step.CANCEL)  # refused before anything changes
     intent["cancellation_reason"] = reason
     return take(state, intent, Step.CANCEL)

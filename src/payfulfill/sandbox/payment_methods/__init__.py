@@ -7,7 +7,7 @@ is what they look like, `requests` is the API.
 from __future__ import annotations
 
 from payfulfill.sandbox.payment_methods.entry import entered
-from payfulfill.sandbox.payment_methods.fields import create, shown
+from payfulfill.sandbox.payment_methods.fields import billing_details, create, shown
 from payfulfill.sandbox.payment_methods.life import (
     LISTED_BY,
     NEXT,
@@ -36,6 +36,7 @@ __all__ = [
     "Verb",
     "attach",
     "attachable",
+    "billing_details",
     "checked",
     "create",
     "detach",

@@ -8,7 +8,12 @@ from typing import Any, Final
 
 from payfulfill.sandbox import cards, metadata
 from payfulfill.sandbox.cards import Card
-from payfulfill.sandbox.errors import CardDeclined, InvalidParameter, no_such_reference
+from payfulfill.sandbox.errors import (
+    CardDeclined,
+    InvalidParameter,
+    missing,
+    no_such_reference,
+)
 from payfulfill.sandbox.payment_methods.fields import (
     KINDS,
     ROUTING_NUMBER,
@@ -49,13 +54,6 @@ def entered(state: State, params: Mapping[str, Any]) -> Json:
     if kind == "card":
         return _enter_card(state, details, fields)
     return _enter_account(state, details, fields)
-
-
-def missing(param: str) -> InvalidParameter:
-    """A parameter that is needed here, though not always."""
-    return InvalidParameter(
-        f"Missing required param: {param}.", code="parameter_missing", param=param
-    )
 
 
 def _enter_card(state: State, details: Mapping[str, Any], fields: Json) -> Json:

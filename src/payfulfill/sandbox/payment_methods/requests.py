@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from payfulfill.sandbox import cards, metadata, references
-from payfulfill.sandbox.errors import InvalidParameter, no_such
+from payfulfill.sandbox.errors import InvalidParameter, missing, no_such
 from payfulfill.sandbox.operations import Call, Operation
 from payfulfill.sandbox.paging import page
-from payfulfill.sandbox.payment_methods.entry import entered, expiry, missing
+from payfulfill.sandbox.payment_methods.entry import entered, expiry
 from payfulfill.sandbox.payment_methods.fields import KINDS, create, shown, with_billing
 from payfulfill.sandbox.payment_methods.life import (
     LISTED_BY,

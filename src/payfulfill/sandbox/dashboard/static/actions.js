@@ -1,5 +1,7 @@
 // What buttons and forms do. Each is called with the element's data and, for a form, its fields.
 
+import { afterwardsActions } from "./afterwards.js";
+import { checkoutActions } from "./checkout.js";
 import { duration, plural, words } from "./format.js";
 import { post, Refused } from "./server.js";
 
@@ -59,9 +61,13 @@ export function actionsOf({ page, say, reload, draw }) {
       "Nothing is sent there any more."),
 
     // --- Buyer and bank
-    pay: ({ intent }, { card }) => act("pay", { intent, card }, outcome),
-    act: ({ path, intent, fields }) => act(path, { intent, ...JSON.parse(fields) }, outcome),
+    pay: ({ subject, id }, { card }) => act(of(subject, "pay"), { [subject]: id, card }, outcome),
+    act: ({ path, subject, id, fields }) =>
+      act(of(subject, path), { [subject]: id, ...JSON.parse(fields) }, outcome),
     resend: ({ id }) => act("resend", { event: id }, "Sent again."),
+
+    ...afterwardsActions(act),
+    ...checkoutActions(act),
 
     // --- Bad days
     fail: (_, { operation, fault, seconds, ...fields }) => {
@@ -108,8 +114,14 @@ export function actionsOf({ page, say, reload, draw }) {
   };
 }
 
-function outcome({ status, amount_received: received }) {
-  if (status === "succeeded" && received) return "Paid.";
+/** What is done to an intent, or to a checkout session. */
+function of(subject, path) {
+  return subject === "session" ? `checkout/${path}` : path;
+}
+
+function outcome({ status, amount_received: received, payment_status: paid }) {
+  if ((status === "succeeded" && received) || paid === "paid") return "Paid.";
+  if (paid && status === "complete") return `Now it is: complete, ${words(paid).toLowerCase()}.`;
   return `Now it is: ${words(status).toLowerCase()}.`;
 }
 

@@ -1,5 +1,6 @@
 // The panel that shows one thing in full: an event, a call, a delivery or an object.
 
+import { afterwards } from "./afterwards.js";
 import { h } from "./dom.js";
 import { clockTime, dateAndTime, json, jsonText, money, place, words } from "./format.js";
 import { copyButton } from "./side.js";
@@ -115,28 +116,40 @@ function deliveryPanel({ delivery }, { address }) {
 }
 
 function objectPanel({ object, events, actions }, { about, base, address }) {
-  const amount = Number.isInteger(object.amount) && typeof object.currency === "string";
+  const amount = object.amount ?? object.amount_total;
   const name = words(object.object);
-  const title = amount ? `${name}: ${money(object.amount, object.currency)}` : name;
+  const title = Number.isInteger(amount) && typeof object.currency === "string"
+    ? `${name}: ${money(amount, object.currency)}` : name;
   return [
     head(title, object.id, object.status && objectStatus(object.status),
       object.created && dateAndTime(object.created)),
     object.last_payment_error && h("p", { class: "trouble" }, object.last_payment_error.message),
-    actions.length > 0 && actionBar(object.id, actions, about.cards),
+    object.payment_status && h("p", { class: "facts" }, "Payment: ",
+      objectStatus(object.payment_status)),
+    PAGES.includes(object.object) && object.url && h("p", null,
+      h("a", { href: object.url, target: "_blank", rel: "noopener" }, "Open its page")),
+    SUBJECTS[object.object] && BUYERS.some((verb) => actions.includes(verb))
+      && actionBar(SUBJECTS[object.object], object.id, actions, about.cards),
+    afterwards(object, actions, about),
     eventList("Events", events, base),
     payload("As the API shows it", object, address),
   ];
 }
 
-function actionBar(id, actions, cards) {
+const BUYERS = ["confirm", "authenticate", "settle", "cancel", "expire"];
+const SUBJECTS = { "payment_intent": "intent", "checkout.session": "session" };
+const PAGES = ["checkout.session", "billing_portal.session"];
+
+function actionBar(subject, id, actions, cards) {
   const can = (verb) => actions.includes(verb);
   const button = (label, path, fields) => h("button", { type: "button", "data-do": "act",
-    "data-path": path, "data-intent": id, "data-fields": JSON.stringify(fields) }, label);
+    "data-path": path, "data-subject": subject, "data-id": id,
+    "data-fields": JSON.stringify(fields) }, label);
   return h("section", { class: "card actions", "aria-labelledby": "actions-title" },
     h("h3", { id: "actions-title" }, "What the buyer or the bank does"),
     can("confirm") && [
-      payForm(id, "Pay", PAYING, cards),
-      payForm(id, "Decline", DECLINING, cards),
+      payForm(subject, id, "Pay", PAYING, cards),
+      payForm(subject, id, "Decline", DECLINING, cards),
     ],
     h("div", { class: "buttons" },
       can("authenticate") && [
@@ -145,7 +158,8 @@ function actionBar(id, actions, cards) {
       can("settle") && [
         button("Settle", "settle", { succeed: true }),
         button("Bounce", "settle", { succeed: false })],
-      can("cancel") && button("Cancel", "cancel", {})));
+      can("cancel") && button("Cancel", "cancel", {}),
+      can("expire") && button("Expire", "expire", {})));
 }
 
 // The cards of each select, by what comes of paying with one.
@@ -157,8 +171,9 @@ const PAYING = [
 ];
 const DECLINING = [["Declines", ({ reply }) => reply === "no"]];
 
-function payForm(id, verb, groups, cards) {
-  return h("form", { class: "inline pay", "data-do": "pay", "data-intent": id },
+function payForm(subject, id, verb, groups, cards) {
+  return h("form", { class: "inline pay", "data-do": "pay", "data-subject": subject,
+    "data-id": id },
     h("select", { name: "card", "aria-label": `Card to ${verb.toLowerCase()} with` },
       groups.map(([label, belongs]) => h("optgroup", { label },
         cards.filter(belongs).map((each) => h("option", { value: each.card }, cardLabel(each)))))),

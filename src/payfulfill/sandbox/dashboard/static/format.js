@@ -22,6 +22,13 @@ export function money(amount, currency) {
   return `${number} ${currency.toUpperCase()}`;
 }
 
+/** What Stripe counts, of an amount as people write it: 2000 of "20.00" usd. Else the text. */
+export function minorUnits(written, currency) {
+  const { exponent } = currencies[currency] ?? { exponent: 0 };
+  const amount = Math.round(Number(written.trim().replace(",", ".")) * 10 ** exponent);
+  return Number.isFinite(amount) ? amount : written;
+}
+
 const TIME = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "full" });
 const SHORT_DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });

@@ -1,5 +1,6 @@
 // The column beside the list: how to reach the sandbox, its clock, and where webhooks go.
 
+import { checkoutNote, checkoutPanel } from "./checkout.js";
 import { h } from "./dom.js";
 import { clockTime, dateAndTime, duration, place } from "./format.js";
 
@@ -16,6 +17,7 @@ export function sidePanels({ about, state, clock, shown, wide }) {
     panel("clock", "Clock", clockNote(clock), wide, clockPanel(clock)),
     panel("endpoints", "Webhook endpoints", String(state.endpoints.length), wide,
       endpoints(state.endpoints, shown)),
+    panel("checkout", "Checkout and banks", checkoutNote(state), wide, checkoutPanel(state)),
   ];
 }
 

@@ -17,8 +17,11 @@ export function status(mood, text) {
 }
 
 const MOODS = {
+  complete: "good", open: "wait", unpaid: "wait", expired: "flat", no_payment_required: "good",
   succeeded: "good", available: "good", paid: "good", won: "good", active: "good",
   canceled: "flat", failed: "bad", lost: "bad",
+  needs_response: "bad", appeal_needs_response: "bad", warning_needs_response: "wait",
+  under_review: "wait", warning_under_review: "wait", appeal_under_review: "wait",
   processing: "wait", pending: "wait", requires_action: "wait", requires_confirmation: "wait",
   requires_capture: "wait", requires_payment_method: "wait",
 };
@@ -169,8 +172,8 @@ export function attemptStatus({ succeeded, status: code, error }) {
 // --- Objects -------------------------------------------------------------------------------
 
 // In the order in which people look for them; kinds that come later are added behind.
-const FIRST = ["payment_intent", "charge", "refund", "dispute", "customer", "payment_method",
-  "balance_transaction"];
+const FIRST = ["payment_intent", "checkout.session", "charge", "refund", "dispute", "review",
+  "radar.early_fraud_warning", "customer", "payment_method", "balance_transaction"];
 
 /** The kinds of objects to offer: those of which there are some, and the one that is shown. */
 function objectKinds(counts, shown) {
@@ -199,12 +202,14 @@ export function objectsView({ objects, kind, counts, filter, more, selected }) {
 }
 
 function objectRow(object, kind, isSelected) {
-  const name = object.email || object.description || object.url || methodName(object);
+  const name = object.email || object.customer_details?.email || object.description
+    || object.code || object.name || object.url || methodName(object);
+  const amount = object.amount ?? object.amount_total;
   return h("tr", { "data-key": object.id, class: isSelected ? "selected" : "" },
     h("td", { class: "what" },
       h("a", { href: `#/objects/${kind}/${object.id}`, class: "mono",
         "aria-current": isSelected && "true" }, object.id)),
-    h("td", { class: "amount" }, isAmount(object) && money(object.amount, object.currency)),
+    h("td", { class: "amount" }, isAmount({ ...object, amount }) && money(amount, object.currency)),
     h("td", { class: "metadata" }, name && h("span", { class: "datum" }, name),
       metadata(object.metadata)),
     h("td", { class: "when" }, object.created && dateAndTime(object.created)),
