@@ -7,6 +7,10 @@ PYTHON ?= python3
 # `uv pip compile` by `make lock`.
 ARGS :=
 
+# The tests share the cores, up to four; each process takes from those that have many left.
+# ARGS="-n 0" runs them one after the other.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
+
 BIN := .venv/bin
 PIP := -m pip --disable-pip-version-check --quiet
 # mypy fails on a folder that isn't there.
@@ -33,7 +37,7 @@ help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST))
 
 test: lint ## run every check, then the tests (ARGS="-k money" passes arguments to pytest)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 lint: $(READY) ## check style, types and who imports whom
 	$(BIN)/ruff check
