@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -77,7 +76,7 @@ from payfulfill.ports import (
     UnitOfWork,
     is_slow,
 )
-from payfulfill.refunds import RefundCore, Request
+from payfulfill.refunds import REQUEST_ID, RefundCore, Request
 from payfulfill.rules import Policy, is_open, spans
 
 T = TypeVar("T")
@@ -92,7 +91,6 @@ _ROUNDS: Final = 12
 _FAILURES: Final = 5
 _PATIENCE: Final = timedelta(seconds=25)
 _CLOCK_SLACK: Final = timedelta(minutes=5)  # between our clock and Stripe's, when listing
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _TOO_LATE: Final = ("payment_intent_unexpected_state", "resource_missing")
 _CHANGING: Final = "The payment keeps changing under our hands; try again."
 
@@ -563,7 +561,7 @@ class PaymentCore:
         """See `PaymentService.refund`."""
         if not actor.is_admin:
             raise Forbidden("Only admins may refund.")
-        if request_id is not None and not _REQUEST_ID.fullmatch(request_id):
+        if request_id is not None and not REQUEST_ID.fullmatch(request_id):
             raise InvalidRequest("a request id is 1 to 100 letters, digits, - and _")
         payment = await self.get(payment_id, actor)
         target = Target(payment.buyer_id, payment.product, payment.id)

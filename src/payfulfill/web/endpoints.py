@@ -34,16 +34,20 @@ from payfulfill.errors import (
     GatewayUnavailable,
     InvalidRequest,
     NotFound,
+    NotRefundable,
     PayfulfillError,
+    PaymentDisputed,
     PaymentInReview,
     PaymentProcessing,
     PriceError,
     ProductUnavailable,
+    RefundTooLarge,
     StoreUnavailable,
     Unavailable,
     UnknownProduct,
 )
 from payfulfill.models import Buyer, Download, Payment, ProductRef
+from payfulfill.money import Money
 from payfulfill.payments import AsyncPaymentService, PaymentService
 from payfulfill.ports import Clock, SystemClock
 from payfulfill.rules import is_open
@@ -76,6 +80,8 @@ from payfulfill.web.wire import (
     PaymentList,
     PurchaseBody,
     PurchaseList,
+    RefundBody,
+    RefundPayment,
     WebhookAnswer,
 )
 from payfulfill.webhooks import AsyncWebhookHandler, WebhookHandler
@@ -257,6 +263,26 @@ class Endpoints:
         except (Unavailable, GatewayRefused) as error:
             log.warning("Stripe could not be asked about %s: %s", payment.id, error)
             return payment
+
+    async def refund_payment(self, request: Request) -> Response:
+        """Gives money back."""
+        wanted, actor = _body(RefundPayment, request), _buyer(request)
+        if not actor.is_admin:  # before anything is told of the payment
+            raise Forbidden("Only admins may refund.")
+        amount = None
+        if wanted.amount is not None:
+            payment = await settle(self._payments.get(wanted.payment_id, actor=actor))
+            amount = Money(wanted.amount, payment.amount.currency)
+        refund = await settle(
+            self._payments.refund(
+                wanted.payment_id,
+                actor=actor,
+                amount=amount,
+                reason=wanted.reason,
+                request_id=wanted.request_id,
+            )
+        )
+        return _ok(RefundBody.of(refund))
 
     async def my_payments(self, request: Request) -> Response:
         """A buyer's payments, the newest first."""
@@ -502,6 +528,32 @@ ENDPOINTS: Final = (
         headers={"Stripe-Signature": True},
         answers={200: WebhookAnswer, 400: WebhookAnswer, 503: WebhookAnswer},
         problems=(BodyBrokenOff, BodyTooLarge),
+    ),
+    Endpoint(
+        name="refundPayment",
+        method="POST",
+        path="/payments/refund",
+        handler=Endpoints.refund_payment,
+        summary="Gives a payment's money back, or a part of it; for admins.",
+        body=RefundPayment,
+        limit=JSON_LIMIT,
+        answers={200: RefundBody},
+        problems=(
+            MalformedJson,
+            BodyBrokenOff,
+            NotJson,
+            InvalidRequest,
+            BodyTooLarge,
+            NotFound,
+            Forbidden,
+            NotRefundable,
+            RefundTooLarge,
+            PaymentDisputed,
+            GatewayRefused,
+            GatewayUnavailable,
+            GatewayFailed,
+            StoreUnavailable,
+        ),
     ),
     Endpoint(
         name="getPaymentStatus",

@@ -17,8 +17,12 @@ from payfulfill.models import (
     PaymentStatus,
     PurchaseKind,
     PurchaseState,
+    Refund,
+    RefundStatus,
     WebhookOutcome,
 )
+from payfulfill.refunds import REQUEST_ID
+from payfulfill.rules import refunds
 
 
 class _In(BaseModel):
@@ -58,6 +62,33 @@ class CreatePayment(_In):
             max_length=3,
             description="One that the product is offered in; its first by default.",
             examples=["USD"],
+        ),
+    ] = None
+
+
+class RefundPayment(_In):
+    """What an admin gives back."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    payment_id: _AnyId
+    amount: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=999_999_999_999,  # the most that Stripe charges at all
+            description="In the currency's minor units; all that is left by default.",
+            examples=[500],
+        ),
+    ] = None
+    reason: Annotated[
+        str | None, Field(max_length=500, description="Why, for whoever asks later.")
+    ] = None
+    request_id: Annotated[
+        str | None,
+        Field(
+            pattern=REQUEST_ID.pattern,
+            description="The caller's id of this request: the same one twice is one refund.",
         ),
     ] = None
 
@@ -114,6 +145,7 @@ class PaymentBody(_Out):
     created_at: datetime
     succeeded_at: datetime | None
     purchase_id: str | None = Field(description="The purchase it led to.")
+    refunded: _Amount = Field(description="How much went back, or is on its way.")
 
     @classmethod
     def of(cls, payment: Payment) -> PaymentBody:
@@ -132,6 +164,7 @@ class PaymentBody(_Out):
             created_at=payment.created_at,
             succeeded_at=payment.succeeded_at,
             purchase_id=payment.purchase_id,
+            refunded=sum(one.amount.amount for one in refunds(payment) if one.counts),
         )
 
 
@@ -140,6 +173,31 @@ class PaymentList(_Out):
 
     payments: list[PaymentBody]
     next: str | None = Field(description="Give it as `before` for the next page; null at the end.")
+
+
+class RefundBody(_Out):
+    """A refund."""
+
+    refund_id: str
+    payment_id: str
+    amount: _Amount
+    amount_text: _AmountText
+    currency: _Currency
+    status: RefundStatus
+    created_at: datetime
+
+    @classmethod
+    def of(cls, refund: Refund) -> RefundBody:
+        """A refund as an admin sees it."""
+        return cls(
+            refund_id=refund.id,
+            payment_id=refund.payment_id,
+            amount=refund.amount.amount,
+            amount_text=str(refund.amount),
+            currency=refund.amount.currency,
+            status=refund.status,
+            created_at=refund.created_at,
+        )
 
 
 class PurchaseBody(_Out):
