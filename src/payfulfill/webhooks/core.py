@@ -328,6 +328,8 @@ class WebhookCore:
             return _without_payment(reading)
         if taken.payment is None:
             return _MISSING
+        if reading.whose is not None:  # a claim names the payment, and nothing yet the intent
+            return _Read(reading.whose, None)
         recorded = await self._fulfilment().record(
             uow, taken.payment, taken.slot, reading.facts, taken.siblings
         )
@@ -395,7 +397,10 @@ class WebhookCore:
             target = await self._target(uow, answer)
         if target is None:
             return _still_without_payment(look.read, answer)
-        facts = _belonging(reading, answer.intent_id if answer else None)
+        intent_id = answer.intent_id if answer else None
+        if intent_id is None and look.read.subject == reading.whose:
+            return _FOREIGN
+        facts = _belonging(reading, intent_id)
         if answer is not None:
             facts = join(facts, answer.facts if number is None else numbered(answer, number))
         recorded = await self._fulfilment().observe(uow, target, facts)
