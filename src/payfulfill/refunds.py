@@ -304,7 +304,8 @@ class RefundCore:
         await self._observe(target, {fact_key("request", refund_id): fact})
 
     async def refresh(self, target: Target) -> Payment:
-        """Reads from Stripe what became of the money that was paid."""
+        """Reads from Stripe what became of the money that was paid, and sees what the policy makes
+        of it."""
         payment = await self._run(partial(self._numbered, target=target))
         news: Facts = {}
         for intent_id, intent in intents(payment.facts):
@@ -312,7 +313,7 @@ class RefundCore:
                 made = await self._gateway.read(Subject("refunds", intent_id))
                 opened = await self._gateway.read(Subject("disputes", intent_id))
                 news = join(join(news, made.facts), numbered(opened, payment.reads))
-        return (await self._observe(target, news)).payment
+        return (await self._observe(target, news, afresh=True)).payment
 
     async def _numbered(self, uow: UnitOfWork, target: Target) -> Payment:
         """The payment with the next number taken, for a read of Stripe."""
@@ -367,13 +368,15 @@ class RefundCore:
 
         (await self._run(body)).log()
 
-    async def _observe(self, target: Target, news: Facts) -> Recorded:
-        recorded = await self._run(partial(self._recorded, target=target, news=news))
+    async def _observe(self, target: Target, news: Facts, *, afresh: bool = False) -> Recorded:
+        recorded = await self._run(partial(self._recorded, target=target, news=news, afresh=afresh))
         recorded.log()
         return recorded
 
-    async def _recorded(self, uow: UnitOfWork, target: Target, news: Facts) -> Recorded:
-        recorded = await self._fulfilment().observe(uow, target, news)
+    async def _recorded(
+        self, uow: UnitOfWork, target: Target, news: Facts, *, afresh: bool = False
+    ) -> Recorded:
+        recorded = await self._fulfilment().observe(uow, target, news, afresh=afresh)
         if recorded is None:
             raise _gone(target)
         return recorded
