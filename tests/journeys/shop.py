@@ -554,7 +554,7 @@ class Shop:
         """Hears all that Stripe told and we have not heard yet, in order."""
         news = [event for event in self.told() if ("", event["id"]) not in self.heard]
         outcomes = [self.hear(event) for event in news]
-        assert {one.kind for one in outcomes} <= {OutcomeKind.DONE}, outcomes
+        assert {one.kind for one in outcomes} <= {OutcomeKind.DONE, OutcomeKind.DUPLICATE}, outcomes
         return outcomes
 
     def process_pending(self) -> list[WebhookOutcome]:
