@@ -704,6 +704,59 @@ def test_refunding_the_first_of_two_activates_the_next(shop: Shop) -> None:
     assert "duplicate_purchase" not in shop.reviews()
 
 
+def paid_by_two_intents(shop: Shop) -> tuple[Payment, list[str]]:
+    """One payment, both of whose intents were paid; the intents in order of payment."""
+    checkout = shop.create()
+    attempt = shop.get(checkout).attempt
+    assert attempt is not None
+    other = shop.at_stripe("create", attempt.parameters, "lost-and-made-again")
+    shop.pay(checkout)
+    shop.clock.advance(60)
+    shop.sandbox.pay(other.id, "pm_card_visa")
+    shop.catch_up()
+    return shop.get(checkout), [str(checkout.payment.intent_id), other.id]
+
+
+def test_of_what_was_paid_twice_the_last_goes_back_first(shop: Shop) -> None:
+    payment, (first, second) = paid_by_two_intents(shop)
+    assert payment.status is PaymentStatus.REVIEW
+    assert "paid_twice" in shop.reviews()
+    assert shop.refund(payment).intent_id == second
+    shop.catch_up()
+    assert shop.get(payment).status is SUCCEEDED
+    assert shop.check().allowed
+    assert shop.refund(payment).intent_id == first
+    shop.catch_up()
+    assert shop.get(payment).status is REFUNDED
+    assert shop.check().code == "revoked"
+    is_refused(shop, payment, NotRefundable)
+
+
+def test_of_what_was_paid_twice_each_intent_has_its_own_limit(shop: Shop) -> None:
+    payment, (first, second) = paid_by_two_intents(shop)
+    is_refused(shop, payment, RefundTooLarge, 4000)
+    shop.refund(payment, 3000)
+    is_refused(shop, payment, RefundTooLarge, 1000)
+    shop.refund(payment, 999)
+    shop.refund(payment, 3999)
+    asked = [(refund.intent_id, refund.amount.amount) for refund in shop.refunds(payment)]
+    assert asked == [(second, 3000), (second, 999), (first, 3999)]
+    shop.catch_up()
+    assert shop.get(payment).status is REFUNDED
+
+
+def test_of_what_was_paid_twice_one_is_disputed(shop: Shop) -> None:
+    """The buyer gets that one back by their bank, and is to keep what the other one pays for."""
+    payment, (first, second) = paid_by_two_intents(shop)
+    shop.sandbox.disputes.open(second)
+    shop.catch_up()
+    assert shop.check().allowed
+    is_refused(shop, payment, PaymentDisputed)
+    shop.sandbox.refunds.create(first)  # the shop insists
+    shop.catch_up()
+    assert not shop.check().allowed
+
+
 # --- two admins ----------------------------------------------------------------------------
 
 
