@@ -13,9 +13,10 @@ import pytest
 import stripe
 
 from payfulfill.cli.places import PORT
-from payfulfill.sandbox import Disturbance, Fault, Sandbox
+from payfulfill.sandbox import Disturbance, Fault, Sandbox, checkout
 from payfulfill.sandbox.api import OPERATIONS
 from payfulfill.sandbox.cards import CARDS, Complaint, Refunding, Reply
+from payfulfill.sandbox.payment_intents import Step
 from payfulfill.sandbox.sandbox import PUBLISHABLE_KEY
 from payfulfill.sandbox.triggers import TRIGGERS
 
@@ -66,7 +67,7 @@ def test_each_script_runs(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_are_scripts() -> None:
-    assert len(SCRIPTS) == 6
+    assert len(SCRIPTS) == 8
 
 
 # --- The tables ------------------------------------------------------------------------------
@@ -120,6 +121,19 @@ def test_disputes_come_as_is_told() -> None:
         card = by_name[names(name)[0]]
         assert card.number == names(number)[0]
         assert (card.complaints, card.warned, card.risk) == words[what]
+
+
+def test_sessions_end_as_is_told() -> None:
+    told = {first: [names(cell)[0] for cell in cells] for first, *cells in rows("what happened")}
+    steps = {
+        "paid": Step.APPROVE,
+        "a bank debit was begun": Step.DEFER,
+        "it arrived": Step.SETTLE,
+        "it bounced": Step.BOUNCE,
+    }
+    for what, step in steps.items():
+        assert told.pop(what) == ["complete", *checkout.OUTCOMES[step]]
+    assert [status for status, *_ in told.values()] == ["complete", "expired"]
 
 
 def test_the_cards_do_what_is_told() -> None:

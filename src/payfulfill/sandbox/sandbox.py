@@ -59,6 +59,7 @@ class Sandbox:
     from async code, put `flush` into `asyncio.to_thread`, as the receiver it waits for runs there.
 
     Attributes:
+        checkout: What buyers, banks and time do to checkout sessions.
         refunds: What becomes of money that goes back.
         disputes: What buyers and banks do about payments.
         early_fraud_warnings: What banks hear of frauds.
