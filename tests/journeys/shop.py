@@ -88,17 +88,16 @@ ASKING_CARD = "4000 0027 6000 3184"
 BANK_DEBIT = "pm_usBankAccount_success"
 BAD_BANK_DEBIT = "pm_usBankAccount_failure"
 
+PAID = set(PaymentStatus) - {
+    PaymentStatus.CREATED,
+    PaymentStatus.PENDING,
+    PaymentStatus.CANCELED,
+}
+"""How a payment can stand for which money came in."""
+
 KINDS = ("sync, SQLite", "async, memory", "sync, memory", "async, SQLite")
 
 DAY = 24 * 60 * 60
-
-_PAID = (
-    PaymentStatus.SUCCEEDED,
-    PaymentStatus.PARTIALLY_REFUNDED,
-    PaymentStatus.REFUNDED,
-    PaymentStatus.DISPUTED,
-)
-"""Of what was paid as quoted, whatever came of the money."""
 
 
 def usd(amount: int) -> Money:
@@ -214,7 +213,7 @@ class Meddler:
         answer = await getattr(self.inner, method)(*arguments)
         if self.after[method]:
             other = await settle(self.after[method].pop(0)(answer))
-            answer = other if isinstance(other, IntentAnswer) else answer
+            answer = other if isinstance(other, (IntentAnswer, Observed)) else answer
         return self._as_live(answer) if self.livemode else answer
 
     def go_live(self) -> None:
@@ -222,8 +221,8 @@ class Meddler:
         self.livemode = True
 
     def _as_live(self, answer: Any) -> Any:
-        if isinstance(answer, Observed):  # a refund or a dispute does not tell its mode
-            return answer
+        if isinstance(answer, Observed):
+            return answer  # of refunds and disputes, none of which tells its mode
         if not isinstance(answer, IntentAnswer):
             return [self._as_live(one) for one in answer]
         key = intent_key(answer.id)
@@ -631,14 +630,14 @@ class Shop:
             for purchase in purchases:
                 payment = payments[purchase.payment_id]
                 assert payment.purchase_id == purchase.id  # 1
-                assert payment.status in (*_PAID, PaymentStatus.REVIEW)
+                assert payment.status in PAID
                 assert purchase.amount == payment.amount  # 2
                 assert purchase.livemode == payment.livemode
                 assert purchase.account == payment.account == ""
                 assert purchase.terms == payment.terms
             for payment in payments.values():
-                if payment.status in _PAID:  # 3
-                    assert payment.id in by_source
+                if payment.status in PAID - {PaymentStatus.REVIEW}:  # 3
+                    assert payment.id in by_source or payment.id in reviewed
                 if payment.status is PaymentStatus.REVIEW:
                     assert payment.id in reviewed
                 self._audit_refunds(payment, subjects)  # 6
