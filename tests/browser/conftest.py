@@ -21,6 +21,7 @@ from playwright.sync_api import (
 )
 from tests.browser.checkout import Checkout, serving
 
+from payfulfill.demo.world import World, open_world
 from payfulfill.sandbox import Sandbox
 
 _NAMES = ("chromium", "/usr/bin/chromium", "chromium-browser", "google-chrome")
@@ -132,6 +133,13 @@ def other_shop_url() -> Iterator[str]:
 def checkout(page: Page, shop_url: str, sandbox: Sandbox, client: stripe.StripeClient) -> Checkout:
     """The shop's payment page."""
     return Checkout(page, shop_url, sandbox, client)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """The shop, and the sandbox that stands in for Stripe."""
+    with open_world() as world:
+        yield world
 
 
 @pytest.fixture
