@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
-from payfulfill import AsyncPaymentService, Buyer, Dispute, Payment, Refund
+from payfulfill import AsyncPaymentService, Buyer, Dispute, Money, Payment, Refund
 from payfulfill.models import Review
 from payfulfill.rules import disputes, refunds
 
@@ -57,6 +57,7 @@ async def _open_reviews(unit_of_work: UnitOfWork) -> list[Review]:
 
 
 def _payment(payment: Payment, reviews: list[Review]) -> dict[str, Any]:
+    back = sum(each.amount.amount for each in refunds(payment) if each.counts)
     return {
         "paymentId": payment.id,
         "buyer": people.PEOPLE[payment.buyer_id],
@@ -64,6 +65,7 @@ def _payment(payment: Payment, reviews: list[Review]) -> dict[str, Any]:
         "amount": str(payment.amount),
         "status": payment.status,
         "origin": payment.origin,
+        "refunded": str(Money(back, payment.amount.currency)) if back else None,
         "createdAt": payment.created_at,
         "succeededAt": payment.succeeded_at,
         "refunds": [_refund(each) for each in refunds(payment)],

@@ -154,6 +154,12 @@ def _pages(settings: Settings) -> APIRouter:
     async def payment_page() -> Response:
         return HTMLResponse(pay_page)
 
+    @router.get("/admin")
+    async def admin_page(request: Request) -> Response:
+        person = await people.current_buyer(request)
+        refused = person is not None and not person.is_admin
+        return FileResponse(PAGES / "admin.html", 403 if refused else 200)  # nothing is in it yet
+
     def add(path: str, file: str) -> None:
         @router.get(path)
         async def page() -> Response:
@@ -164,7 +170,6 @@ def _pages(settings: Settings) -> APIRouter:
         "/sign-in": "sign-in.html",
         "/thanks": "thanks.html",
         "/library": "library.html",
-        "/admin": "admin.html",
     }.items():
         add(path, file)
     return router

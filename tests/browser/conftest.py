@@ -72,14 +72,14 @@ def page(browser: Browser, sandbox: Sandbox, complaints: list[str]) -> Iterator[
     It asks for the sandbox only to be closed before that stops.
     """
     with browser.new_context() as context:
-        _Watch(context, complaints)
+        Watch(context, complaints)
         page = context.new_page()
         page.set_default_timeout(10_000)
         yield page
     assert complaints == []
 
 
-class _Watch:
+class Watch:
     """Notes what must not happen in a browser context."""
 
     def __init__(self, context: BrowserContext, complaints: list[str]) -> None:

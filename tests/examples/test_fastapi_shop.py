@@ -173,6 +173,7 @@ def test_only_admins_see_payments_and_give_money_back(
     (payment,) = ada.get("/api/payments/my-payments").json()["payments"]
     calls = len(sandbox.calls)
     assert ada.get("/shop/admin/payments").status_code == 403
+    assert ada.get("/admin").status_code == 403
     assert refund(ada, payment).status_code == 403
     http.cookies.clear()
     assert http.get("/shop/admin/payments").status_code == 401
@@ -196,6 +197,7 @@ def test_an_admin_gives_money_back_in_parts(
     assert (part["amount"], part["status"], part["by"], part["reason"]) == (
         "10.00 USD", "succeeded", "Ines Okafor", "A misprint",
     )  # fmt: skip
+    assert payment["refunded"] == "10.00 USD"
     assert ada.get("/api/downloads/design/tide").status_code == 200
     refused = refund(ines, payment, amount=1901)
     assert (refused.status_code, refused.json()["code"]) == (409, "refund_too_large")

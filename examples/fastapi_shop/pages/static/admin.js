@@ -1,10 +1,9 @@
 // Every payment, for the shop's admins. What they see comes from the shop (admin.py); a refund is one
 // call of payfulfill: POST /api/payments/refund.
 
-import { button, call, day, el, inMinor, money, person, tell } from "./page.js";
+import { button, call, day, el, inMinor, inText, money, person, tell } from "./page.js";
 
 const place = document.getElementById("payments");
-const news = document.getElementById("news");
 const message = document.getElementById("message");
 const address = `/shop/admin/payments${location.search}`; // the page that is asked for, if not the first
 
@@ -22,22 +21,22 @@ const STATUS = {
 };
 
 const REFUND = {
-  requested: "asked for; whether Stripe made it is being found out",
-  refused: "refused by Stripe: nothing went back",
-  pending: "on its way",
-  requires_action: "waits for the buyer",
-  succeeded: "went back",
-  failed: "failed: the shop has the money again",
-  canceled: "called off",
+  requested: "it is being found out whether Stripe made it",
+  refused: "Stripe refused, and nothing went back",
+  pending: "it is on its way",
+  requires_action: "it waits for the buyer to say where to",
+  succeeded: "it went back",
+  failed: "it failed, and the shop has the money again",
+  canceled: "it was called off",
 };
 
 const plain = (word) => word.replaceAll("_", " ");
 
 function refundWords({ amount, status, createdAt, by, reason, failure }) {
   const why = failure ? ` (${plain(failure)})` : "";
-  const who = by ? `by ${by}` : "by Stripe's dashboard";
-  const said = reason ? `: \u201c${reason}\u201d` : "";
-  return `${money(amount)} ${REFUND[status]}${why}, ${day(createdAt)}, ${who}${said}`;
+  const who = by ? `by ${by}` : "at Stripe";
+  const said = reason ? `, \u201c${reason}\u201d` : "";
+  return `${money(amount)} on ${day(createdAt)}, ${who}${said}: ${REFUND[status]}${why}`;
 }
 
 function disputeWords({ status, fundsWithdrawn, createdAt }) {
@@ -45,18 +44,21 @@ function disputeWords({ status, fundsWithdrawn, createdAt }) {
   return `Opened on ${day(createdAt)}: ${plain(status ?? "not read yet")}; ${where}`;
 }
 
-const reviewWords = ({ detail, openedAt }) => `${detail} Since ${day(openedAt)}.`;
+const reviewWords = ({ detail, openedAt }) => `Since ${day(openedAt)}: ${detail}`;
 
-function when({ status, origin, createdAt, succeededAt }) {
-  if (origin === "free") return `free, ${day(createdAt)}`;
-  if (origin === "granted") return `granted, ${day(createdAt)}`;
+/** Free and granted ones have no money that could come or go. */
+const standing = ({ origin, status }) => ({ free: "Free", granted: "Granted" })[origin] ?? STATUS[status];
+
+function when({ origin, createdAt, succeededAt }) {
+  if (origin !== "stripe") return day(createdAt);
   return succeededAt ? `paid on ${day(succeededAt)}` : `opened on ${day(createdAt)}`;
 }
 
 // --- One payment ---------------------------------------------------------------------------------
 
 function card(payment) {
-  const { paymentId, buyer, title, amount, status } = payment;
+  const { paymentId, buyer, title, amount, refunded, status } = payment;
+  const back = refunded ? el("p", {}, `${money(refunded)} refunded`) : "";
   const heading = el("h2", { id: paymentId }, title);
   const made = el(
     "article",
@@ -66,7 +68,8 @@ function card(payment) {
       { className: "head" },
       el("div", {}, heading, el("p", {}, `${buyer}, ${when(payment)}`)),
       el("p", { className: "price" }, el("strong", {}, money(amount))),
-      el("p", { className: `status ${status}` }, STATUS[status]),
+      el("p", { className: `status ${status}` }, standing(payment)),
+      back,
     ),
     ...list("To look at", payment.reviews.map(reviewWords)),
     ...list("Disputes", payment.disputes.map(disputeWords)),
@@ -105,8 +108,9 @@ function form(payment) {
   let requestId;
   const renew = () => {
     requestId = crypto.randomUUID();
-    const wanted = amount.value.trim();
-    send.textContent = wanted ? `Refund ${wanted}` : "Refund all that is left";
+    const minor = inMinor(amount.value, payment.amount);
+    const known = minor === null ? "" : ` ${money(inText(minor, payment.amount))}`;
+    send.textContent = amount.value.trim() ? `Refund${known}` : "Refund all that is left";
   };
   made.addEventListener("input", renew);
   renew();
@@ -118,13 +122,16 @@ function form(payment) {
     try {
       await refund(payment, { amount: amount.value, reason: reason.value, requestId });
     } catch (problem) {
-      tell(alert, problem.message);
+      tell(alert, problem.message, isUnsure(problem) ? UNSURE : "");
     }
     send.ariaDisabled = "false";
   });
   const unseen = el("span", { className: "unseen" }, ` ${title}, ${payment.buyer}`);
   return [el("details", {}, el("summary", {}, "Give money back", unseen), made)];
 }
+
+const UNSURE = " Whether it was made is being found out. Sent again as it is, it stays one refund.";
+const isUnsure = ({ status }) => status === 0 || status >= 500;
 
 function field(name, hint, input) {
   const words = el("span", { className: "hint-line", id: `${input.id}-hint` }, hint);
@@ -142,7 +149,9 @@ async function refund(payment, { amount, reason, requestId }) {
   const sent = { paymentId, amount: minor, reason: reason.trim() || null, requestId };
   const made = await call("/api/payments/refund", sent);
   await load();
-  news.textContent = `${money(made.amountText)} for ${title}, to ${buyer}: ${REFUND[made.status]}.`;
+  const words = `${money(made.amountText)} for ${title}, to ${buyer}: ${REFUND[made.status]}.`;
+  const news = el("p", { className: "note good", tabIndex: -1 }, words); // read out by its focus
+  document.getElementById(paymentId)?.closest("article").append(news);
   news.focus();
 }
 

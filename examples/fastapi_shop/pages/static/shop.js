@@ -24,7 +24,7 @@ function card(product, owned) {
 
 function offer(product, owned) {
   const ref = `${product.type}/${product.id}`;
-  if (owned.has(ref)) return button("/library", "In your library", "quiet");
+  if (owned.has(ref) || product.access?.code === "suspended") return button("/library", "In your library", "quiet");
   const link = button(`/pay/${ref}`, isFree(product) ? "Get" : "Buy");
   link.append(el("span", { className: "unseen" }, ` ${product.title}`));
   return link;
