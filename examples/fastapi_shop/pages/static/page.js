@@ -64,6 +64,31 @@ export function money(text) {
   return new Intl.NumberFormat("en", { style: "currency", currency }).format(amount);
 }
 
+/** An amount in minor units, such as 1050 cents, as the like of "39.99 USD": "10.50 USD". */
+export function inText(minor, like) {
+  const [whole, currency] = like.split(" ");
+  const digits = whole.split(".")[1]?.length ?? 0;
+  const all = String(minor).padStart(digits + 1, "0");
+  const cut = all.length - digits;
+  return `${all.slice(0, cut)}${digits ? `.${all.slice(cut)}` : ""} ${currency}`;
+}
+
+/** What of a payment went back to the buyer, or is on its way; "" for nothing. */
+export function wentBack(payment) {
+  if (!payment?.refunded) return "";
+  const { refunded, amount, amountText } = payment;
+  const of = refunded < amount ? ` of ${money(amountText)}` : "";
+  return `${money(inText(refunded, amountText))}${of} was refunded.`;
+}
+
+/** "10.5", as somebody types it, in minor units of the like of "39.99 USD": 1050. Null: no amount. */
+export function inMinor(typed, like) {
+  const digits = like.split(" ")[0].split(".")[1]?.length ?? 0;
+  const [, whole, part = ""] = /^(\d{1,9})(?:[.,](\d*))?$/.exec(typed.trim()) ?? [];
+  if (whole === undefined || part.length > digits) return null;
+  return Number(whole + part.padEnd(digits, "0"));
+}
+
 /** A time of the shop's as a day: "24 December 2026", the same day as in payfulfill's words. */
 export function day(time) {
   const form = { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" };
@@ -76,9 +101,11 @@ export function picture({ id }) {
 
 // --- The head of each page -----------------------------------------------------------------------
 
-for (const link of document.querySelectorAll("nav a")) {
+function mark(link) {
   if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
 }
+
+document.querySelectorAll("nav a").forEach(mark);
 
 /** Who is signed in, or null. */
 export const person = call("/shop/me").then(
@@ -91,6 +118,11 @@ person.then((someone) => {
   if (!someone) {
     if (location.pathname !== "/sign-in") account.append(button("/sign-in", "Sign in", "small"));
     return;
+  }
+  if (someone.isAdmin) {
+    const payments = el("a", { href: "/admin" }, "Payments");
+    document.querySelector("nav").append(payments);
+    mark(payments);
   }
   const leave = el("button", { className: "plain", type: "button" }, "Sign out");
   leave.addEventListener("click", async () => {
