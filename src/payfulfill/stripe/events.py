@@ -337,11 +337,13 @@ def _charge_refunded(event: Event, charge: Mapping[str, Any]) -> Reading:
 def _belonging(thing: Mapping[str, Any], facts: Facts, read: Subject | None = None) -> Reading:
     """What an object tells that belongs to a charge."""
     intent_id, charge = intent_of(thing), thing.get("charge")
-    charge_id = charge.get("id") if isinstance(charge, Mapping) else charge
     whose = None
     if intent_id is None:
-        if "payment_intent" in thing or not is_text(charge_id):
+        if thing.get("payment_intent") is not None:
+            raise UnknownShape
+        if "payment_intent" in thing or charge is None:
             return Reading(ignored="a charge without a payment intent")
+        charge_id = text(charge.get("id") if isinstance(charge, Mapping) else charge)
         whose = Subject("charge", charge_id)  # of a version that does not tell
     return Reading(
         intent_id=intent_id or "",

@@ -63,6 +63,7 @@ from payfulfill.stripe.signature import Verifier
 from payfulfill.webhooks.answers import about, outcome, rejected, report
 from payfulfill.webhooks.steps import (
     DONE,
+    FOREIGN,
     MISSING,
     Ending,
     Look,
@@ -226,6 +227,8 @@ class WebhookCore:
             return without_payment(reading)
         if taken.payment is None:
             return MISSING
+        if reading.whose is not None:  # a claim names the payment, and nothing yet the intent
+            return Read(reading.whose, None)
         recorded = await self._fulfilment().record(
             uow, taken.payment, taken.slot, reading.facts, taken.siblings
         )
@@ -289,7 +292,10 @@ class WebhookCore:
             target = await self._target(uow, answer)
         if target is None:
             return still_without_payment(look.read, answer)
-        facts = belonging(reading, answer.intent_id if answer else None)
+        intent_id = answer.intent_id if answer else None
+        if intent_id is None and look.read.subject == reading.whose:
+            return FOREIGN
+        facts = belonging(reading, intent_id)
         if answer is not None:
             facts = join(facts, answer.facts if number is None else numbered(answer, number))
         recorded = await self._fulfilment().observe(uow, target, facts)
