@@ -4,7 +4,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import psycopg
@@ -18,6 +18,16 @@ Command = Callable[..., "subprocess.Popen[str]"]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--race-rounds 100` plays each race of `tests/races` so often, and tells what came of it."""
     parser.addoption("--race-rounds", type=int, help="how often each race is run")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What was logged may hold lone surrogates, which no report from another process can."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
 
 
 @pytest.fixture(scope="session")

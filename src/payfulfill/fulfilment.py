@@ -69,11 +69,15 @@ class Fulfilment:
     hook: PurchaseHook | None
     policy: Policy
 
-    async def observe(self, uow: UnitOfWork, target: Target, news: Facts) -> Recorded | None:
+    async def observe(
+        self, uow: UnitOfWork, target: Target, news: Facts, *, afresh: bool = False
+    ) -> Recorded | None:
         """Locks a payment and joins `news` to it; None if the payment is not there."""
         slot = await uow.slots.lock(target.buyer_id, target.product)
         payment = await uow.payments.lock(target.buyer_id, target.payment_id)
-        return None if payment is None else await self.record(uow, payment, slot, news)
+        if payment is None:
+            return None
+        return await self.record(uow, payment, slot, news, afresh=afresh)
 
     async def record(
         self,
@@ -82,6 +86,8 @@ class Fulfilment:
         slot: str | None,
         news: Facts,
         siblings: Sequence[Purchase] | None = None,
+        *,
+        afresh: bool = False,
     ) -> Recorded:
         """Joins `news` to a locked payment and writes all that follows.
 
@@ -91,9 +97,10 @@ class Fulfilment:
             slot: The id of the payment that the slot holds.
             news: What was observed.
             siblings: The buyer's purchases of the product, if they were read under those locks.
+            afresh: Derives what follows also if nothing is new: the policy may have changed.
         """
         facts = join(payment.facts, news)
-        if facts is payment.facts:
+        if facts is payment.facts and not afresh:
             return Recorded(payment)
         standing = assess(payment, facts, self.policy)
         purchase_id = payment.purchase_id

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 from payfulfill.colour import settle
 from payfulfill.errors import (
@@ -39,6 +39,7 @@ from payfulfill.models import (
     Dispute,
     EventStatus,
     Facts,
+    Kind,
     Payment,
     ProductRef,
     Refund,
@@ -47,7 +48,16 @@ from payfulfill.models import (
     Subject,
 )
 from payfulfill.money import Money
-from payfulfill.ports import Clock, Gateway, PurchaseHook, Store, Target, UnitOfWork, is_slow
+from payfulfill.ports import (
+    Clock,
+    Gateway,
+    Observed,
+    PurchaseHook,
+    Store,
+    Target,
+    UnitOfWork,
+    is_slow,
+)
 from payfulfill.rules import Policy, disputes, refunds
 from payfulfill.stripe.events import PAYMENT_KEY
 from payfulfill.stripe.reversals import REFUND_KEY
@@ -246,73 +256,101 @@ class RefundCore:
             refund_id: Which of its refunds.
             again: Whether Stripe may have been asked before.
         """
-        resumed = again
+        ended = False
         for _ in range(_ROUNDS):
             payment = await self._payment(target)
             match next_step(payment, refund_id, self._clock.now()):
                 case Refund() as refund:
-                    if resumed:
+                    if not ended:
                         await self._end(target, refund_id, {})
                     return refund
                 case _Send() as step:
-                    await self._send(target, refund_id, step, again=again)
+                    ended = await self._send(target, refund_id, step, again=again)
                     again = True
                 case _List() as step:
-                    again = await self._find(target, refund_id, step)
+                    again = ended = await self._find(target, refund_id, step)
         raise GatewayUnavailable("The refund keeps changing under our hands; try again.")
 
-    async def _send(self, target: Target, refund_id: str, step: _Send, *, again: bool) -> None:
+    async def _send(self, target: Target, refund_id: str, step: _Send, *, again: bool) -> bool:
+        """Asks Stripe for it; whether that ended it."""
         try:
             answer = await self._gateway.refund(step.parameters, step.key)
         except GatewayFailed:
             await self._note(target, refund_id, {"lost": step.number})
+            return False
         except GatewayRefused as error:
-            if not again:
-                await self._refuse(target, refund_id, error)
-            # It speaks of this time; what was sent before may have been done.
-            await self._note(target, refund_id, {"lost": step.number})
-        else:
-            await self._end(target, refund_id, answer.facts)
+            if again:  # it speaks of this time; what was sent before may have been done
+                await self._note(target, refund_id, {"lost": step.number})
+                return False
+            await self._refuse(target, refund_id, error)
+            return True
+        await self._end(target, refund_id, answer.facts)
+        return True
 
-    async def _refuse(self, target: Target, refund_id: str, error: GatewayRefused) -> NoReturn:
-        """Releases what was reserved, and says why in our words, where we have them."""
+    async def _refuse(self, target: Target, refund_id: str, error: GatewayRefused) -> None:
+        """Releases what was reserved, and says why in our words, where we have them.
+
+        Returns if it was made all the same: by another who took it up, as we took too long.
+        """
         now = int(self._clock.now().timestamp())
-        await self._end(target, refund_id, {fact_key("request", refund_id): {"refused_at": now}})
+        refused = {fact_key("request", refund_id): {"refused_at": now}}
+        payment = await self._end(target, refund_id, refused)
+        with suppress(Unavailable, GatewayRefused):  # we may not have heard of something
+            payment = await self.refresh(target)
+        refund = next(one for one in refunds(payment) if one.id == refund_id)
+        if refund.status is not RefundStatus.REFUSED:
+            return
         log.error(
             "Stripe refused to refund %s: %s",
             target.payment_id,
             error.message,
             extra={"payment_id": target.payment_id, "reason": error.reason},
         )
-        with suppress(Unavailable):  # something may have happened that we have not heard of
-            payment = await self.refresh(target)
-            refund = next(one for one in refunds(payment) if one.id == refund_id)
-            parameters_of(payment, Request(refund_id, refund.amount, "", None))
+        parameters_of(payment, Request(refund_id, refund.amount, "", None))
         raise error
 
     async def _find(self, target: Target, refund_id: str, step: _List) -> bool:
         """Looks for a refund among those that Stripe has; one that isn't there was never made,
-        and may be asked for anew."""
-        found = await self._gateway.read(Subject("refunds", step.intent_id))
+        and may be asked for anew. Whether it is there, which ends it.
+
+        Raises:
+            GatewayUnavailable: Stripe does not tell, so it may be there.
+        """
+        try:
+            found = await self._read("refunds", step.intent_id)
+        except GatewayRefused as error:
+            raise GatewayUnavailable(f"Whether it was refunded is not known: {error}") from error
+        if any(refund_id in fact.get("request", ()) for fact in found.facts.values()):
+            await self._end(target, refund_id, found.facts)
+            return True
         now = int(self._clock.now().timestamp())
         attempt: Facts = {fact_key("request", refund_id): {"attempt": [step.number + 1, now]}}
-        made = any(refund_id in fact.get("request", ()) for fact in found.facts.values())
-        await self._observe(target, join(found.facts, {} if made else attempt))
-        return made
+        await self._observe(target, join(found.facts, attempt))
+        return False
+
+    async def _read(self, kind: Kind, intent_id: str) -> Observed:
+        """What Stripe has of a kind that belongs to an intent."""
+        try:
+            return await self._gateway.read(Subject(kind, intent_id))
+        except GatewayRefused as error:
+            if error.reason != "resource_missing":
+                raise
+            return Observed(intent_id=intent_id)  # it has no such intent any more
 
     async def _note(self, target: Target, refund_id: str, fact: Mapping[str, Any]) -> None:
         await self._observe(target, {fact_key("request", refund_id): fact})
 
     async def refresh(self, target: Target) -> Payment:
-        """Reads from Stripe what became of the money that was paid."""
+        """Reads from Stripe what became of the money that was paid, and sees what the policy makes
+        of it."""
         payment = await self._run(partial(self._numbered, target=target))
         news: Facts = {}
         for intent_id, intent in intents(payment.facts):
             if intent["status"] == SUCCEEDED:
-                made = await self._gateway.read(Subject("refunds", intent_id))
-                opened = await self._gateway.read(Subject("disputes", intent_id))
+                made = await self._read("refunds", intent_id)
+                opened = await self._read("disputes", intent_id)
                 news = join(join(news, made.facts), numbered(opened, payment.reads))
-        return (await self._observe(target, news)).payment
+        return (await self._observe(target, news, afresh=True)).payment
 
     async def _numbered(self, uow: UnitOfWork, target: Target) -> Payment:
         """The payment with the next number taken, for a read of Stripe."""
@@ -347,7 +385,7 @@ class RefundCore:
             leased_until=now + _LEASE,
         )
 
-    async def _end(self, target: Target, refund_id: str, news: Facts) -> None:
+    async def _end(self, target: Target, refund_id: str, news: Facts) -> Payment:
         """Joins what is known at last, and ends the event that stands for it."""
 
         async def body(uow: UnitOfWork) -> Recorded:
@@ -365,15 +403,19 @@ class RefundCore:
                 await uow.events.save(done)
             return recorded
 
-        (await self._run(body)).log()
+        recorded = await self._run(body)
+        recorded.log()
+        return recorded.payment
 
-    async def _observe(self, target: Target, news: Facts) -> Recorded:
-        recorded = await self._run(partial(self._recorded, target=target, news=news))
+    async def _observe(self, target: Target, news: Facts, *, afresh: bool = False) -> Recorded:
+        recorded = await self._run(partial(self._recorded, target=target, news=news, afresh=afresh))
         recorded.log()
         return recorded
 
-    async def _recorded(self, uow: UnitOfWork, target: Target, news: Facts) -> Recorded:
-        recorded = await self._fulfilment().observe(uow, target, news)
+    async def _recorded(
+        self, uow: UnitOfWork, target: Target, news: Facts, *, afresh: bool = False
+    ) -> Recorded:
+        recorded = await self._fulfilment().observe(uow, target, news, afresh=afresh)
         if recorded is None:
             raise _gone(target)
         return recorded

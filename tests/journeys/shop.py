@@ -43,17 +43,22 @@ from payfulfill import (
 )
 from payfulfill.colour import drive, settle
 from payfulfill.errors import StoreUnavailable
-from payfulfill.facts import intent_key
+from payfulfill.facts import intent_key, intents
 from payfulfill.models import (
     EventStatus,
+    OutcomeKind,
     PaymentStatus,
     PurchaseState,
+    Refund,
+    RefundStatus,
     Review,
     StoredEvent,
+    Subject,
 )
-from payfulfill.ports import Body, IntentAnswer, Target
+from payfulfill.ports import Body, IntentAnswer, Observed, Target
 from payfulfill.pricing import CoursePricing, DesignPricing, FixedPrice, PriceList
-from payfulfill.rules import is_open
+from payfulfill.refunds import COMMAND
+from payfulfill.rules import Policy, is_open, refunds
 from payfulfill.sandbox import Endpoint, ManualClock, Sandbox
 from payfulfill.stores import AsyncMemoryStore, AsyncSQLiteStore, MemoryStore, SQLiteStore
 from payfulfill.stripe import AsyncStripeGateway, StripeGateway
@@ -82,6 +87,13 @@ EXPIRED_CARD = "4000 0000 0000 0069"
 ASKING_CARD = "4000 0027 6000 3184"
 BANK_DEBIT = "pm_usBankAccount_success"
 BAD_BANK_DEBIT = "pm_usBankAccount_failure"
+
+PAID = set(PaymentStatus) - {
+    PaymentStatus.CREATED,
+    PaymentStatus.PENDING,
+    PaymentStatus.CANCELED,
+}
+"""How a payment can stand for which money came in."""
 
 KINDS = ("sync, SQLite", "async, memory", "sync, memory", "async, SQLite")
 
@@ -201,7 +213,7 @@ class Meddler:
         answer = await getattr(self.inner, method)(*arguments)
         if self.after[method]:
             other = await settle(self.after[method].pop(0)(answer))
-            answer = other if isinstance(other, IntentAnswer) else answer
+            answer = other if isinstance(other, (IntentAnswer, Observed)) else answer
         return self._as_live(answer) if self.livemode else answer
 
     def go_live(self) -> None:
@@ -209,6 +221,8 @@ class Meddler:
         self.livemode = True
 
     def _as_live(self, answer: Any) -> Any:
+        if isinstance(answer, Observed):
+            return answer  # of refunds and disputes, none of which tells its mode
         if not isinstance(answer, IntentAnswer):
             return [self._as_live(one) for one in answer]
         key = intent_key(answer.id)
@@ -228,6 +242,14 @@ class Meddler:
 
     async def list(self, since: datetime, until: datetime) -> Sequence[IntentAnswer]:
         answer: Sequence[IntentAnswer] = await self._call("list", since, until)
+        return answer
+
+    async def refund(self, parameters: Mapping[str, Any], idempotency_key: str) -> Observed:
+        answer: Observed = await self._call("refund", parameters, idempotency_key)
+        return answer
+
+    async def read(self, subject: Subject) -> Observed:
+        answer: Observed = await self._call("read", subject)
         return answer
 
 
@@ -302,6 +324,7 @@ class Shop:
         self.shelf = Shelf()
         self.hook: Callable[[Purchase, Any], Any] | None = None
         self.hooked: list[Purchase] = []
+        self.policy = Policy()
         self.secrets = [SECRET]
         self.endpoint: Endpoint | None = None
         self.receiver: Receiver | None = None
@@ -337,7 +360,12 @@ class Shop:
         make = StripeGateway if sync else AsyncStripeGateway
         self.gateway = Meddler(make(API_KEY, api_base=address, timeout=timeout))
         shared: Any = {"store": self.store, "clock": self.watch}
-        selling: Any = {**shared, "gateway": self.gateway, "on_purchase": self._on_purchase}
+        selling: Any = {
+            **shared,
+            "gateway": self.gateway,
+            "on_purchase": self._on_purchase,
+            "policy": self.policy,
+        }
         payments = PaymentService if sync else AsyncPaymentService
         webhooks = WebhookHandler if sync else AsyncWebhookHandler
         access = AccessService if sync else AsyncAccessService
@@ -440,6 +468,35 @@ class Shop:
         found: Payment = self.call(self.payments.cancel, one.id, actor=actor)
         return found
 
+    def refund(
+        self,
+        payment: Payment | Checkout,
+        amount: Money | int | None = None,
+        *,
+        actor: Buyer = ADMIN,
+        **options: Any,
+    ) -> Refund:
+        """Gives money back; a number is of minor units in the payment's currency."""
+        one = payment.payment if isinstance(payment, Checkout) else payment
+        if isinstance(amount, int):
+            amount = Money(amount, one.amount.currency)
+        self.clock.advance(1)
+        made: Refund = self.call(
+            self.payments.refund, one.id, actor=actor, amount=amount, **options
+        )
+        return made
+
+    def refunds(self, payment: Payment | Checkout) -> list[Refund]:
+        """What we know of a payment's refunds, the oldest first."""
+        return refunds(self.get(payment))
+
+    def buy(self, ref: ProductRef = DESIGN, card: str = GOOD_CARD, buyer: Buyer = ADA) -> Payment:
+        """Buys and pays, and hears of it."""
+        checkout = self.create(ref, buyer)
+        self.pay(checkout, card)
+        self.catch_up()
+        return self.get(checkout)
+
     def grant(self, ref: ProductRef = DESIGN, buyer: Buyer = ADA) -> Payment:
         self.clock.advance(1)
         self.buyers.add(buyer.id)
@@ -492,6 +549,13 @@ class Shop:
             self.heard.add((event.get("account") or "", event["id"]))
         return self.handle(*self.signed(event))
 
+    def catch_up(self) -> list[WebhookOutcome]:
+        """Hears all that Stripe told and we have not heard yet, in order."""
+        news = [event for event in self.told() if ("", event["id"]) not in self.heard]
+        outcomes = [self.hear(event) for event in news]
+        assert {one.kind for one in outcomes} <= {OutcomeKind.DONE, OutcomeKind.DUPLICATE}, outcomes
+        return outcomes
+
     def process_pending(self) -> list[WebhookOutcome]:
         found: list[WebhookOutcome] = self.call(self.webhooks.process_pending)
         return found
@@ -518,6 +582,10 @@ class Shop:
             if thing["object"] == "payment_intent":
                 found[thing["id"]] = thing
         return found
+
+    def returned(self) -> list[Json]:
+        """Every refund as it now stands at Stripe, the oldest first."""
+        return self.sandbox.objects("refund")[::-1]
 
     def payable(self) -> list[Json]:
         ended = ("succeeded", "canceled")
@@ -562,16 +630,17 @@ class Shop:
             for purchase in purchases:
                 payment = payments[purchase.payment_id]
                 assert payment.purchase_id == purchase.id  # 1
-                assert payment.status in (PaymentStatus.SUCCEEDED, PaymentStatus.REVIEW)
+                assert payment.status in PAID
                 assert purchase.amount == payment.amount  # 2
                 assert purchase.livemode == payment.livemode
                 assert purchase.account == payment.account == ""
                 assert purchase.terms == payment.terms
             for payment in payments.values():
-                if payment.status is PaymentStatus.SUCCEEDED:  # 3
-                    assert payment.id in by_source
+                if payment.status in PAID - {PaymentStatus.REVIEW}:  # 3
+                    assert payment.id in by_source or payment.id in reviewed
                 if payment.status is PaymentStatus.REVIEW:
                     assert payment.id in reviewed
+                self._audit_refunds(payment, subjects)  # 6
             # 11: one open payment, and one purchase that counts, per buyer and product
             open_ones = Counter(one.product for one in payments.values() if is_open(one))
             assert all(count == 1 for count in open_ones.values())
@@ -594,6 +663,28 @@ class Shop:
             if row is not None and row.status is not EventStatus.PENDING:
                 assert row.next_try_at is None
                 assert row.leased_until is None
+
+    def _audit_refunds(self, payment: Payment, subjects: set[str]) -> None:
+        """The refunds that we ask for never sum to more than was received, and each is made once
+        at most; one that is under way has a command that will end it, or else a review."""
+        received = {id: fact["amount_received"] for id, fact in intents(payment.facts)}
+        asked: Counter[str] = Counter()
+        for refund in refunds(payment):
+            ours = refund.id.startswith("rfd_")
+            if ours and (refund.counts or refund.status is RefundStatus.REQUESTED):
+                asked[refund.intent_id] += refund.amount.amount
+            if refund.status is RefundStatus.REQUESTED:
+                command = self.event(f"refund:{payment.id}:{refund.id}")
+                assert command is not None
+                assert command.type == COMMAND
+                assert command.status is EventStatus.PENDING or command.id in subjects
+        assert all(amount <= received[id] for id, amount in asked.items()), "too much asked for"
+        made = Counter(
+            refund["metadata"]["payfulfill_refund"]
+            for refund in self.returned()
+            if refund["metadata"].get("payfulfill_payment") == payment.id
+        )
+        assert all(count == 1 for count in made.values()), "one request, two refunds"
 
     def _payments(self, buyer_id: str) -> dict[str, Payment]:
         found = self.rows(lambda uow: uow.payments.of_buyer(buyer_id, 1000, None))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intent_key, join, order_key
+from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, fact_key, intent_key, join, order_key
 from payfulfill.models import Facts, Origin, Payment, PaymentStatus, ProductRef, Terms, utc
 from payfulfill.money import Money
 from payfulfill.rules import FINDINGS, Standing, assess, is_open
@@ -60,6 +60,20 @@ def charge(id: str = "pi_1", **fields: Any) -> Facts:
 
 def order(**fields: int) -> Facts:
     return {order_key("pay_1"): fields}
+
+
+def refund(amount: int, status: str = "succeeded", id: str = "re_1", **fields: Any) -> Facts:
+    """A refund of `pi_1`, if `fields` do not say otherwise."""
+    told = {"status": status, "intent": ["pi_1"], "amount": [amount], "created": PAID + 60}
+    return {fact_key("refund", id): {**told, **fields}}
+
+
+def dispute(status: str, *moved: int, id: str = "du_1", **fields: Any) -> Facts:
+    """A dispute of `pi_1` that moved so much money, one time after the other."""
+    funds = {f"txn_{id}_{number}": amount for number, amount in enumerate(moved)}
+    standing = {"status": status, "amount": 500, "refundable": status.startswith("warning")}
+    told = {"intent": ["pi_1"], "created": PAID + 90, "funds": funds, "standing": [1, standing]}
+    return {fact_key("dispute", id): {**told, **fields}}
 
 
 def attempt(at: int, message: str) -> dict[str, Any]:
@@ -156,6 +170,15 @@ ROWS: dict[str, tuple[list[Facts], PaymentStatus, bool, bool]] = {
         True,
     ),
     "settled": ([order(settled_at=PAID)], PaymentStatus.SUCCEEDED, True, True),
+    "refunded in part": (
+        [SUCCESS, refund(200)],
+        PaymentStatus.PARTIALLY_REFUNDED,
+        True,
+        True,
+    ),
+    "refunded": ([SUCCESS, refund(500)], PaymentStatus.REFUNDED, True, True),
+    "refunded before it was paid": ([intent(), refund(500)], PaymentStatus.PENDING, False, False),
+    "disputed": ([SUCCESS, dispute("lost", -500)], PaymentStatus.DISPUTED, True, True),
 }
 
 

@@ -523,7 +523,7 @@ class WebhookCore:
             status=_STATUS[ending.kind],
             note=ending.note,
             payment_id=recorded.payment.id if recorded else work.row.payment_id,
-            payload=redacted(work.event) if dead else None,
+            payload=work.row.payload or redacted(work.event) if dead else None,
             next_try_at=None,
             leased_until=None,
         )
