@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
-from payfulfill import AsyncPaymentService, Buyer, Dispute, Money, Payment, Refund
+from payfulfill import AsyncPaymentService, Buyer, Dispute, Payment, Refund
 from payfulfill.models import Review
 from payfulfill.rules import disputes, refunds
 
@@ -57,15 +57,15 @@ async def _open_reviews(unit_of_work: UnitOfWork) -> list[Review]:
 
 
 def _payment(payment: Payment, reviews: list[Review]) -> dict[str, Any]:
-    back = sum(each.amount.amount for each in refunds(payment) if each.counts)
     return {
         "paymentId": payment.id,
         "buyer": people.PEOPLE[payment.buyer_id],
         "title": payment.title,
-        "amount": str(payment.amount),
+        "amount": payment.amount.amount,
+        "amountText": str(payment.amount),
         "status": payment.status,
         "origin": payment.origin,
-        "refunded": str(Money(back, payment.amount.currency)) if back else None,
+        "refunded": sum(each.amount.amount for each in refunds(payment) if each.counts),
         "createdAt": payment.created_at,
         "succeededAt": payment.succeeded_at,
         "refunds": [_refund(each) for each in refunds(payment)],
@@ -78,7 +78,7 @@ def _refund(refund: Refund) -> dict[str, Any]:
     by = refund.requested_by
     return {
         "refundId": refund.id,
-        "amount": str(refund.amount),
+        "amountText": str(refund.amount),
         "status": refund.status,
         "createdAt": refund.created_at,
         "by": None if by is None else people.PEOPLE.get(by, by),

@@ -9,7 +9,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.conftest import Watch
 from tests.browser.shop import MONTH, TIDE, Shop
 
+from payfulfill import Money
 from payfulfill.demo.world import World
+from payfulfill.errors import MoneyError
 from payfulfill.sandbox import Disturbance, Sandbox
 
 REVOKED = "Your payment was returned, and access with it."
@@ -324,3 +326,25 @@ def test_it_fits_and_everything_on_it_has_a_name(
         assert box.evaluate("box => box.labels.length") == 1
     for summary in office.page.locator("summary").all():
         assert "Low Tide, Ada Marsh" in (summary.text_content() or "")
+
+
+@pytest.mark.parametrize("currency", ["USD", "JPY", "KWD", "ISK", "UGX", "HUF"])
+@pytest.mark.parametrize(("typed", "means"), [("7", "7"), ("7,5", "7.5"), (" 1203.04 ", "1203.04")])
+def test_amounts_are_read_and_written_as_payfulfill_does(
+    currency: str, typed: str, means: str, page: Page, world: World
+) -> None:
+    try:
+        money = Money.parse(means, currency)
+    except MoneyError:
+        money = None
+    price = Money.parse("29", currency)
+    page.goto(world.url)
+    found = page.evaluate(
+        """async ([typed, payment]) => {
+            const { inMinor, inText } = await import("/static/page.js");
+            const minor = inMinor(typed, payment);
+            return [minor, minor === null ? null : inText(minor, payment)];
+        }""",
+        [typed, {"amount": price.amount, "amountText": str(price)}],
+    )
+    assert found == ([None, None] if money is None else [money.amount, str(money)])

@@ -47,7 +47,7 @@ from payfulfill.stripe.events import (
     restored,
 )
 from payfulfill.stripe.reversals import REFUND_KEY
-from payfulfill.webhooks.core import _belonging
+from payfulfill.webhooks.steps import belonging
 
 moderate = settings(max_examples=150, deadline=None)
 
@@ -180,7 +180,7 @@ def check(content: bytes) -> None:
     if reading.unusable is None and reading.ignored is None:
         assert reading.intent_id or reading.whose  # either is read where the other is not known
         assert not (reading.intent_id and reading.whose)
-        known = join(PAID, _belonging(reading, reading.intent_id or "pi_1"))
+        known = join(PAID, belonging(reading, reading.intent_id or "pi_1"))
         for policy in POLICIES:
             assess(PAYMENT, known, policy)
         concerns(PAYMENT, known)

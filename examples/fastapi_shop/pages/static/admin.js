@@ -32,11 +32,11 @@ const REFUND = {
 
 const plain = (word) => word.replaceAll("_", " ");
 
-function refundWords({ amount, status, createdAt, by, reason, failure }) {
+function refundWords({ amountText, status, createdAt, by, reason, failure }) {
   const why = failure ? ` (${plain(failure)})` : "";
   const who = by ? `by ${by}` : "at Stripe";
   const said = reason ? `, \u201c${reason}\u201d` : "";
-  return `${money(amount)} on ${day(createdAt)}, ${who}${said}: ${REFUND[status]}${why}`;
+  return `${money(amountText)} on ${day(createdAt)}, ${who}${said}: ${REFUND[status]}${why}`;
 }
 
 function disputeWords({ status, fundsWithdrawn, createdAt }) {
@@ -57,8 +57,8 @@ function when({ origin, createdAt, succeededAt }) {
 // --- One payment ---------------------------------------------------------------------------------
 
 function card(payment) {
-  const { paymentId, buyer, title, amount, refunded, status } = payment;
-  const back = refunded ? el("p", {}, `${money(refunded)} refunded`) : "";
+  const { paymentId, buyer, title, amountText, refunded, status } = payment;
+  const back = refunded ? el("p", {}, `${money(inText(refunded, payment))} refunded`) : "";
   const heading = el("h2", { id: paymentId }, title);
   const made = el(
     "article",
@@ -67,7 +67,7 @@ function card(payment) {
       "div",
       { className: "head" },
       el("div", {}, heading, el("p", {}, `${buyer}, ${when(payment)}`)),
-      el("p", { className: "price" }, el("strong", {}, money(amount))),
+      el("p", { className: "price" }, el("strong", {}, money(amountText))),
       el("p", { className: `status ${status}` }, standing(payment)),
       back,
     ),
@@ -108,8 +108,8 @@ function form(payment) {
   let requestId;
   const renew = () => {
     requestId = crypto.randomUUID();
-    const minor = inMinor(amount.value, payment.amount);
-    const known = minor === null ? "" : ` ${money(inText(minor, payment.amount))}`;
+    const minor = inMinor(amount.value, payment);
+    const known = minor === null ? "" : ` ${money(inText(minor, payment))}`;
     send.textContent = amount.value.trim() ? `Refund${known}` : "Refund all that is left";
   };
   made.addEventListener("input", renew);
@@ -141,9 +141,9 @@ function field(name, hint, input) {
 
 /** Gives money back, and shows what that makes of the payment. Throws a Problem that says why not. */
 async function refund(payment, { amount, reason, requestId }) {
-  const minor = amount.trim() === "" ? null : inMinor(amount, payment.amount);
+  const minor = amount.trim() === "" ? null : inMinor(amount, payment);
   if (amount.trim() !== "" && minor === null) {
-    throw new Error(`Write an amount such as ${payment.amount.split(" ")[0]}.`);
+    throw new Error(`Write an amount such as ${payment.amountText.split(" ")[0]}.`);
   }
   const { paymentId, buyer, title } = payment;
   const sent = { paymentId, amount: minor, reason: reason.trim() || null, requestId };

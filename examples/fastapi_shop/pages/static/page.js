@@ -64,13 +64,28 @@ export function money(text) {
   return new Intl.NumberFormat("en", { style: "currency", currency }).format(amount);
 }
 
-/** An amount in minor units, such as 1050 cents, as the like of "39.99 USD": "10.50 USD". */
-export function inText(minor, like) {
-  const [whole, currency] = like.split(" ");
-  const digits = whole.split(".")[1]?.length ?? 0;
-  const all = String(minor).padStart(digits + 1, "0");
-  const cut = all.length - digits;
-  return `${all.slice(0, cut)}${digits ? `.${all.slice(cut)}` : ""} ${currency}`;
+/** How an amount is written: its decimals, and what the last of them is worth in minor units. That is
+ *  1 of most currencies, and 100 of those that have no decimals but are charged as if they had. */
+function measure({ amount, amountText }) {
+  const [number, currency] = amountText.split(" ");
+  const decimals = number.split(".")[1]?.length ?? 0;
+  return { currency, decimals, worth: amount / Number(number.replace(".", "")) };
+}
+
+/** Minor units of a payment's currency, 1050 cents, in the form of its `amountText`: "10.50 USD". */
+export function inText(minor, payment) {
+  const { currency, decimals, worth } = measure(payment);
+  const digits = String(minor / worth).padStart(decimals + 1, "0");
+  const point = digits.length - decimals;
+  return `${digits.slice(0, point)}${decimals ? `.${digits.slice(point)}` : ""} ${currency}`;
+}
+
+/** "10.5", as somebody types it, in minor units of a payment's currency: 1050. Null: no amount. */
+export function inMinor(typed, payment) {
+  const { decimals, worth } = measure(payment);
+  const [, whole, part = ""] = /^(\d{1,9})(?:[.,](\d*))?$/.exec(typed.trim()) ?? [];
+  if (whole === undefined || part.length > decimals) return null;
+  return Number(whole + part.padEnd(decimals, "0")) * worth;
 }
 
 /** What of a payment went back to the buyer, or is on its way; "" for nothing. */
@@ -78,15 +93,7 @@ export function wentBack(payment) {
   if (!payment?.refunded) return "";
   const { refunded, amount, amountText } = payment;
   const of = refunded < amount ? ` of ${money(amountText)}` : "";
-  return `${money(inText(refunded, amountText))}${of} was refunded.`;
-}
-
-/** "10.5", as somebody types it, in minor units of the like of "39.99 USD": 1050. Null: no amount. */
-export function inMinor(typed, like) {
-  const digits = like.split(" ")[0].split(".")[1]?.length ?? 0;
-  const [, whole, part = ""] = /^(\d{1,9})(?:[.,](\d*))?$/.exec(typed.trim()) ?? [];
-  if (whole === undefined || part.length > digits) return null;
-  return Number(whole + part.padEnd(digits, "0"));
+  return `${money(inText(refunded, payment))}${of} was refunded.`;
 }
 
 /** A time of the shop's as a day: "24 December 2026", the same day as in payfulfill's words. */
