@@ -6,13 +6,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import pytest
-
-from payfulfill.colour import MaybeAwaitable
 from payfulfill.models import Review
 from payfulfill.ports import Store, UnitOfWork
 from payfulfill.testing.contract.hooks import Contract
-from payfulfill.testing.contract.running import all_at_once, in_loop, insert, read, write
+from payfulfill.testing.contract.running import in_loop, insert, read, write
 from payfulfill.testing.contract.samples import NOW, SECOND, WORDS, review
 
 _LATER = NOW + timedelta(days=1)
@@ -31,10 +28,6 @@ async def _put(store: Store, *reviews: Review) -> list[bool]:
 
 async def _close(store: Store, review_id: str, at: datetime = NOW) -> None:
     await write(store, lambda uow: uow.reviews.close(review_id, at))
-
-
-class _Refusal(Exception):
-    """What a body raises here."""
 
 
 class ReviewContract(Contract):
@@ -155,63 +148,3 @@ class ReviewContract(Contract):
 
         assert await write(store, body) == [True, [one], [], True, False, [again]]
         assert await _open(store) == [again]
-
-    @in_loop
-    async def test_what_was_put_and_closed_rolls_back(self, store: Store) -> None:
-        """All three: a new one, one that was put again, one that was closed."""
-        new, closed, opened = review(), review(), review()
-        await insert(store, closed, opened)
-        await _close(store, closed.id)
-
-        async def body(uow: UnitOfWork) -> None:
-            assert await uow.reviews.put(new)
-            assert await uow.reviews.put(replace(closed, detail="Again."))
-            await uow.reviews.close(opened.id, NOW)
-            raise _Refusal
-
-        with pytest.raises(_Refusal):
-            await write(store, body)
-        assert await _open(store) == [opened]
-        again = replace(closed, detail="Again.", opened_at=_LATER)
-        assert await _put(store, again, replace(new, opened_at=_LATER + SECOND)) == [True, True]
-
-    @in_loop
-    async def test_one_of_many_puts_wins(self, store: Store) -> None:
-        """Of many at once one opens it, also if it was closed before, and its words stay: one
-        operator is told, once."""
-        fresh, closed = review(), review()
-        await insert(store, closed)
-        await _close(store, closed.id)
-        for one in (fresh, closed):
-
-            def put(place: int, one: Review = one) -> MaybeAwaitable[bool]:
-                row = replace(one, detail=f"Caller {place}.")
-                return store.run(lambda uow: uow.reviews.put(row))
-
-            answers = await all_at_once(store, self.many, put)
-            assert answers.count(True) == 1
-            found = next(each for each in await _open(store) if each.id == one.id)
-            assert found.detail == f"Caller {answers.index(True)}."
-
-    @in_loop
-    async def test_puts_and_closes_at_once(self, store: Store) -> None:
-        """However they fall, each put that is told that it opened it came upon a closed one."""
-        one = review()
-
-        async def close(uow: UnitOfWork) -> bool:
-            await uow.reviews.close(one.id, NOW)
-            return False
-
-        async def put(uow: UnitOfWork) -> bool:
-            return await uow.reviews.put(one)
-
-        def call(place: int) -> MaybeAwaitable[bool]:
-            return store.run(put if place % 2 else close)
-
-        answers = await all_at_once(store, self.many, call)
-        opened = answers.count(True)
-        closes = self.many - self.many // 2
-        assert 1 <= opened <= closes + 1
-        still_open = await _open(store)
-        assert len(still_open) <= 1
-        assert await _put(store, one) == [not still_open]
