@@ -7,10 +7,16 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from tests.journeys.shop import ADMIN, COURSE, DAY, DESIGN, PRO, Json, Shop
+from tests.journeys.shop import ADA, ADMIN, COURSE, DAY, DESIGN, PRO, Json, Shop
 
 from payfulfill import Payment, Policy
-from payfulfill.errors import GatewayUnavailable, NotRefundable, PaymentDisputed
+from payfulfill.errors import (
+    Forbidden,
+    GatewayUnavailable,
+    InvalidRequest,
+    NotRefundable,
+    PaymentDisputed,
+)
 from payfulfill.models import Dispute, OutcomeKind, PaymentStatus, PurchaseState
 from payfulfill.sandbox import Fault
 
@@ -455,6 +461,38 @@ def test_a_radar_review_in_any_order(shop: Shop, payment: Payment, order: int) -
         assert shop.hear(shop.said(kind)).kind is OutcomeKind.DONE
     assert shop.check().allowed
     assert shop.reviews() == {}
+
+
+@pytest.mark.parametrize("begin", [warned, flagged])
+def test_a_suspicion_that_an_admin_lays_to_rest(
+    shop: Shop, begin: Callable[[Shop, Payment], Json]
+) -> None:
+    shop.policy = Policy(fraud_warnings="suspend", radar_reviews="suspend")
+    shop.reopen()
+    payment = shop.buy()
+    begin(shop, payment)
+    shop.catch_up()
+    assert not shop.check().allowed
+    with pytest.raises(Forbidden):
+        shop.call(shop.payments.trust, payment.id, actor=ADA, reason="it is me")
+    with pytest.raises(InvalidRequest):
+        shop.call(shop.payments.trust, payment.id, actor=ADMIN, reason=" ")
+    for _ in range(2):
+        shop.call(shop.payments.trust, payment.id, actor=ADMIN, reason="she called us")
+        assert shop.check().allowed
+        assert shop.reviews() == {}
+
+
+def test_a_new_warning_is_not_laid_to_rest_with_the_old(shop: Shop) -> None:
+    shop.policy = Policy(fraud_warnings="suspend")
+    shop.reopen()
+    payment = shop.buy()
+    for _ in range(2):
+        warned(shop, payment)
+        shop.catch_up()
+        assert not shop.check().allowed
+        shop.call(shop.payments.trust, payment.id, actor=ADMIN, reason="she called us")
+        assert shop.check().allowed
 
 
 def test_a_warning_that_ends_in_a_dispute(shop: Shop, payment: Payment) -> None:

@@ -82,7 +82,8 @@ class Policy:
             Or `proportion(share)`, or a function of your own.
         disputes: `by_the_money`, or a function of your own.
         fraud_warnings: Whether an early fraud warning of a card network's suspends access, beside
-            the review that it opens: https://docs.stripe.com/radar/early-fraud-warnings
+            the review that it opens, until `PaymentService.trust` gives it back:
+            https://docs.stripe.com/radar/early-fraud-warnings
         radar_reviews: The same, while a payment waits to be reviewed in Stripe Radar:
             https://docs.stripe.com/radar/reviews
     """
