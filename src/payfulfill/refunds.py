@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -68,9 +67,6 @@ log = logging.getLogger("payfulfill.refunds")
 
 COMMAND: Final = "payfulfill.refund"
 """The type of our own event that stands for a refund to be made."""
-
-REQUEST_ID: Final = re.compile(r"^[A-Za-z0-9_-]{1,100}$")
-"""What a caller's id of a refund looks like."""
 
 _KEY_LIFETIME: Final = timedelta(hours=23)
 """How long an idempotency key is relied on; Stripe keeps it for at least 24 hours:

@@ -351,22 +351,24 @@ def test_an_intent_that_cannot_be_one_is_read_too(
 UNUSABLE = Reading(unusable="not the shape of what it says it is")
 
 
+NO_REFUNDS: list[Any] = [None, "", 5, "ch_1", "re_ü", ["re_1"]]
+NO_DISPUTES: list[Any] = [None, "", 5, "re_1", {}]
+NO_WARNINGS: list[Json] = [{"id": None}, {"created": None}, {"payment_intent": 5}]
+NO_REVIEWS: list[Json] = [
+    *({"id": 5}, {"created": -1}, {"payment_intent": []}),
+    *({"open": None}, {"open": 0}, {"open": "false"}),
+]
+
+
 @pytest.mark.parametrize(
     ("type", "thing"),
     [
-        *(("refund.created", a_refund(id=id)) for id in (None, "", 5, "ch_1", "re_ü", ["re_1"])),
-        *(("charge.dispute.created", a_dispute(id=id)) for id in (None, "", 5, "re_1", {})),
+        *(("refund.created", a_refund(id=id)) for id in NO_REFUNDS),
+        *(("charge.dispute.created", a_dispute(id=id)) for id in NO_DISPUTES),
         ("charge.refunded", a_charge(payment_intent=5)),
         ("charge.refunded", a_charge(payment_intent="ch_1", currency=None)),
-        *(
-            ("radar.early_fraud_warning.created", a_warning(**fields))
-            for fields in ({"id": None}, {"created": None}, {"payment_intent": 5})
-        ),
-        *(
-            ("review.opened", a_review(**fields))
-            for fields in ({"id": 5}, {"created": -1}, {"payment_intent": []})
-        ),
-        *(("review.closed", {**a_review(), "open": value}) for value in (None, 0, "false", [])),
+        *(("radar.early_fraud_warning.created", a_warning() | odd) for odd in NO_WARNINGS),
+        *(("review.opened", a_review() | odd) for odd in NO_REVIEWS),
     ],
 )
 def test_what_cannot_be_read_again_is_unusable(type: str, thing: Json) -> None:

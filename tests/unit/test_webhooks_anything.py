@@ -49,7 +49,7 @@ class Shop:
         self.gateway = FakeGateway(clock=self.clock)
         self.store = MemoryStore()
         self.factory = EventFactory(SECRET, clock=self.clock)
-        services = {"store": self.store, "clock": self.clock}
+        services: dict[str, Any] = {"store": self.store, "clock": self.clock}
         self.handler = WebhookHandler(
             gateway=self.gateway, secrets=[SECRET], policy=CAREFUL, **services
         )

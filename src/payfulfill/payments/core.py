@@ -53,6 +53,7 @@ from payfulfill.models import (
     Refund,
     require_limit,
 )
+from payfulfill.models.reversal import REQUEST_ID
 from payfulfill.money import Money
 from payfulfill.payments.plan import (
     Abandon,
@@ -76,7 +77,7 @@ from payfulfill.ports import (
     UnitOfWork,
     is_slow,
 )
-from payfulfill.refunds import REQUEST_ID, RefundCore, Request
+from payfulfill.refunds import RefundCore, Request
 from payfulfill.rules import Policy, is_open, spans, suspicions
 
 T = TypeVar("T")

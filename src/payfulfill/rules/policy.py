@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final, Literal
 
+from payfulfill.colour import is_async_callable
 from payfulfill.errors import ConfigurationError
 from payfulfill.models import Dispute, PurchaseState, Returned
 
@@ -66,6 +67,11 @@ def by_the_money(dispute: Dispute) -> PurchaseState:
     return PurchaseState.REVOKED if dispute.status == "lost" else PurchaseState.SUSPENDED
 
 
+def _is_rule(rule: object) -> bool:
+    """Whether it can be asked and answers at once; a coroutine would count as a yes."""
+    return callable(rule) and not is_async_callable(rule)
+
+
 _REFUNDS: Final[dict[str, RefundPolicy]] = {"full": full, "any": any_refund}
 
 
@@ -94,10 +100,12 @@ class Policy:
     radar_reviews: Response = "note"
 
     def __post_init__(self) -> None:
-        if not callable(self.refunds) and self.refunds not in _REFUNDS:
+        if not (_is_rule(self.refunds) or self.refunds in tuple(_REFUNDS)):
             raise ConfigurationError(
-                f"refunds={self.refunds!r}: 'full', 'any', proportion(share) or a function"
+                f"refunds={self.refunds!r}: 'full', 'any', proportion(share) or a plain function"
             )
+        if not _is_rule(self.disputes):
+            raise ConfigurationError(f"disputes={self.disputes!r}: by_the_money or a function")
         for name, response in (
             ("fraud_warnings", self.fraud_warnings),
             ("radar_reviews", self.radar_reviews),

@@ -179,8 +179,9 @@ def reversal(
     for dispute in disputes(payment, facts):
         if dispute.intent_id != intent_id:
             continue
-        disputed = disputed or dispute.funds_withdrawn
-        state = policy.disputes(dispute)
+        # Of what was won, less may come back than went: at another rate, or a little later.
+        disputed = disputed or (dispute.funds_withdrawn and dispute.status != "won")
+        state = PurchaseState(policy.disputes(dispute))
         if state is PurchaseState.REVOKED:
             revoked.append(dispute.created_at)
         suspended = suspended or state is PurchaseState.SUSPENDED

@@ -21,7 +21,7 @@ from payfulfill.models import (
     RefundStatus,
     WebhookOutcome,
 )
-from payfulfill.refunds import REQUEST_ID
+from payfulfill.models.reversal import REQUEST_ID
 from payfulfill.rules import refunds
 
 
