@@ -17,7 +17,7 @@ from payfulfill.errors import (
     NotRefundable,
     PaymentDisputed,
 )
-from payfulfill.models import Dispute, OutcomeKind, PaymentStatus, PurchaseState
+from payfulfill.models import Dispute, OutcomeKind, PaymentStatus, PurchaseState, RefundStatus
 from payfulfill.sandbox import Fault
 
 RETRIEVE = "disputes.retrieve"
@@ -493,6 +493,42 @@ def test_a_new_warning_is_not_laid_to_rest_with_the_old(shop: Shop) -> None:
         assert not shop.check().allowed
         shop.call(shop.payments.trust, payment.id, actor=ADMIN, reason="she called us")
         assert shop.check().allowed
+
+
+@pytest.mark.parametrize(("begin", "review"), [(warned, "warning"), (flagged, "radar")])
+def test_a_suspicion_that_has_the_money_given_back(
+    shop: Shop, begin: Callable[[Shop, Payment], Json], review: str
+) -> None:
+    shop.policy = Policy(fraud_warnings="refund", radar_reviews="refund")
+    shop.reopen()
+    payment = shop.buy()
+    suspicion = begin(shop, payment)
+    shop.catch_up()
+    assert shop.check().code == "suspended"
+    (asked,) = shop.refunds(payment)
+    assert asked.status is RefundStatus.REQUESTED  # it waits for who works off pending events
+    shop.sandbox.fail_next("refunds.create", Fault.ERROR_500)
+    for _ in range(3):
+        shop.process_pending()
+        shop.catch_up()
+        shop.clock.advance(60)
+    (refund,) = shop.refunds(payment)
+    assert refund.id == f"rfd_{suspicion['id']}"
+    assert refund.requested_by == "payfulfill"
+    assert shop.check().code == "revoked"
+    assert shop.get(payment).status is REFUNDED
+    assert refund.status is RefundStatus.SUCCEEDED
+
+
+def test_what_is_disputed_already_is_not_given_back_by_a_warning(shop: Shop) -> None:
+    shop.policy = Policy(fraud_warnings="refund")
+    shop.reopen()
+    payment = shop.buy()
+    opened = dispute(shop, payment)
+    warned(shop, payment)
+    then(shop, "win", opened)
+    shop.process_pending()
+    assert shop.refunds(payment) == []
 
 
 def test_a_warning_that_ends_in_a_dispute(shop: Shop, payment: Payment) -> None:

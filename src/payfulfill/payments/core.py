@@ -77,7 +77,8 @@ from payfulfill.ports import (
     UnitOfWork,
     is_slow,
 )
-from payfulfill.refunds import RefundCore, Request
+from payfulfill.refunding import Request
+from payfulfill.refunds import RefundCore
 from payfulfill.rules import Policy, is_open, spans, suspicions
 
 T = TypeVar("T")

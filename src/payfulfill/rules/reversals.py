@@ -215,8 +215,7 @@ def _refunded(
 
 def _suspended(payment: Payment, facts: Facts, intent_id: str, policy: Policy) -> bool:
     """Whether a suspicion holds up the access."""
-    responses = {"warning": policy.fraud_warnings, "radar": policy.radar_reviews}
     return any(
-        one.intent_id == intent_id and responses[one.kind] == "suspend"
+        one.intent_id == intent_id and policy.response(one.kind) != "note"
         for one in suspicions(payment, facts)
     )
