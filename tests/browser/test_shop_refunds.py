@@ -49,6 +49,7 @@ class Office:
 
     def refund(self, amount: str = "", reason: str = "", title: str = "Low Tide") -> None:
         payment = self.payment(title)
+        expect(payment).to_be_visible()
         if payment.locator("details:not([open])").count():
             payment.get_by_text("Give money back").click()
         payment.get_by_label("Amount").fill(amount)

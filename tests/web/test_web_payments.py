@@ -168,6 +168,7 @@ def test_status_tells_all_that_a_page_needs(web: Web) -> None:
         "amountText": "39.99 USD",
         "currency": "USD",
         "refunded": 0,
+        "refundedText": "0.00 USD",
         "status": "pending",
         "step": "requires_payment_method",
         "lastError": None,

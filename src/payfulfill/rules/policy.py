@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from payfulfill.colour import is_async_callable
 from payfulfill.errors import ConfigurationError
@@ -19,8 +19,9 @@ for more: it is asked refund by refund, to learn which of them ended it."""
 DisputePolicy = Callable[[Dispute], PurchaseState]
 """What a dispute does to access: `ACTIVE` is nothing, else `SUSPENDED` or `REVOKED`. Pure."""
 
-Response = Literal["note", "suspend"]
-"""What a suspicion does: it opens a review, or suspends access too."""
+Response = Literal["note", "suspend", "refund"]
+"""What a suspicion does: it opens a review; it suspends access too; it has the money given back
+too, before a dispute costs more. The refund is made by `WebhookHandler.process_pending`."""
 
 
 def full(returned: Returned) -> bool:
@@ -87,8 +88,10 @@ class Policy:
         refunds: `"full"`: access ends when all was refunded. `"any"`: with the first refund.
             Or `proportion(share)`, or a function of your own.
         disputes: `by_the_money`, or a function of your own.
-        fraud_warnings: Whether an early fraud warning of a card network's suspends access, beside
-            the review that it opens: https://docs.stripe.com/radar/early-fraud-warnings
+        fraud_warnings: What an early fraud warning of a card network's does: `"note"` opens a
+            review, `"suspend"` suspends access too, until `PaymentService.trust` gives it back,
+            `"refund"` has the money given back too:
+            https://docs.stripe.com/radar/early-fraud-warnings
         radar_reviews: The same, while a payment waits to be reviewed in Stripe Radar:
             https://docs.stripe.com/radar/reviews
     """
@@ -109,13 +112,17 @@ class Policy:
             ("fraud_warnings", self.fraud_warnings),
             ("radar_reviews", self.radar_reviews),
         ):
-            if response not in ("note", "suspend"):
-                raise ConfigurationError(f"{name}={response!r}: 'note' or 'suspend'")
+            if response not in get_args(Response):
+                raise ConfigurationError(f"{name}={response!r}: 'note', 'suspend' or 'refund'")
 
     def revokes(self, returned: Returned) -> bool:
         """Whether so much money back ends the access."""
         rule = self.refunds
         return (rule if callable(rule) else _REFUNDS[rule])(returned)
+
+    def response(self, kind: str) -> Response:
+        """What a suspicion of a kind does, `warning` or `radar`."""
+        return self.fraud_warnings if kind == "warning" else self.radar_reviews
 
 
 DEFAULT: Final = Policy()

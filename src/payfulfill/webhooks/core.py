@@ -47,7 +47,8 @@ from payfulfill.ports import (
     UnitOfWork,
     is_slow,
 )
-from payfulfill.refunds import COMMAND, RefundCore
+from payfulfill.refunding import COMMAND
+from payfulfill.refunds import RefundCore
 from payfulfill.rules import FINDINGS, Policy
 from payfulfill.stripe.events import (
     HANDLED,
