@@ -1,4 +1,5 @@
-"""The tables of the reference, made from the code. `python -m tests.docs.tables` writes them anew.
+"""The tables of the reference, and of some pages beside it, made from the code.
+`python -m tests.docs.tables` writes them anew.
 
 What a table says of a class, a function or an argument is what its docstring says.
 """
@@ -410,7 +411,7 @@ _SERVICES: Final = ("PaymentService", "WebhookHandler", "AccessService")
 _MODELS: Final = (
     "ProductRef", "Product", "Terms", "Period", "Buyer", "Quote", "Payment", "Checkout",
     "Purchase", "AccessDecision", "Download", "DownloadGrant", "LibraryEntry", "WebhookOutcome",
-    "Review",
+    "Review", "Refund", "Dispute", "Returned",
 )  # fmt: skip
 _UNTOLD: Final = ("ProductRef", "Period")  # their fields need no words
 
@@ -435,6 +436,7 @@ def tables() -> dict[str, Rows]:
         "arguments of blueprint": arguments(blueprint),
         "fields of File": attributes(File),
         "fields of Redirect": attributes(Redirect),
+        "fields of Policy": attributes(payfulfill.Policy),
     }
     made |= {f"answers of {each.name}": answers(each) for each in ENDPOINTS}
     made |= {f"body {model.__name__}": model_fields(model) for model in bodies()}
@@ -472,5 +474,6 @@ def filled(page: str) -> str:
 
 
 if __name__ == "__main__":
-    reference = DOCS / "reference.md"
-    reference.write_text(filled(reference.read_text("utf-8")), "utf-8")
+    for name in ("reference.md", "refunds.md"):
+        page = DOCS / name
+        page.write_text(filled(page.read_text("utf-8")), "utf-8")

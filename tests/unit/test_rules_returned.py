@@ -22,6 +22,7 @@ from tests.unit.told import (
     refund,
     request,
     standing,
+    trusted,
     warning,
 )
 
@@ -435,7 +436,7 @@ any_back: st.SearchStrategy[Facts] = st.one_of(
     st.builds(lambda whose: warning(intent=whose), intent_ids),
     st.builds(radar, st.sampled_from([OPEN, CLOSED])),
     st.builds(request, st.sampled_from([100, 500])),
-    st.builds(lambda seconds: order(trusted_at=seconds), times),
+    st.sampled_from([trusted("prv_1"), trusted("issfr_1", "prv_1")]),
 )
 any_paid: st.SearchStrategy[Facts] = st.sampled_from(
     [SUCCESS, AGAIN, WRONG, intent(), charge(), intent(SUCCEEDED, amount_received=400)]
@@ -509,7 +510,7 @@ def test_by_default_access_ends_exactly_when_nothing_is_left(known: list[Facts])
 def test_taking_everything_back_restores_what_was(known: list[Facts], policy: Policy) -> None:
     """Every refund fails, every dispute is won, a person has looked: as if nothing had been."""
     payment = knowing(SUCCESS, *known)
-    undone: list[Facts] = [order(trusted_at=PAID + 1000)]
+    undone: list[Facts] = [trusted("issfr_1", "prv_1")]
     for key in payment.facts:
         kind, _, id = key.partition(":")
         if kind == "refund":

@@ -19,6 +19,7 @@ from tests.unit.told import (
     refund,
     request,
     standing,
+    trusted,
     warning,
 )
 
@@ -171,10 +172,13 @@ CAREFUL = Policy(fraud_warnings="suspend", radar_reviews="suspend")
         ([warning()], Policy(radar_reviews="suspend"), ACTIVE),
         ([radar()], Policy(fraud_warnings="suspend"), ACTIVE),
         ([warning(**OF_PI_2), radar(**OF_PI_2)], CAREFUL, ACTIVE),
-        ([warning(), order(trusted_at=PAID + 119)], CAREFUL, SUSPENDED),
-        ([warning(), order(trusted_at=PAID + 120)], CAREFUL, ACTIVE),
-        ([warning(), radar(), order(trusted_at=PAID + 119)], CAREFUL, SUSPENDED),
-        ([radar(), order(trusted_at=PAID + 5)], CAREFUL, ACTIVE),
+        ([warning(), trusted("issfr_2")], CAREFUL, SUSPENDED),
+        ([warning(), trusted("issfr_1")], CAREFUL, ACTIVE),
+        ([warning(), radar(), trusted("issfr_1")], CAREFUL, SUSPENDED),
+        ([warning(), warning("issfr_2"), trusted("issfr_1")], CAREFUL, SUSPENDED),
+        ([radar(), trusted("prv_1")], CAREFUL, ACTIVE),
+        ([warning()], Policy(fraud_warnings="refund"), SUSPENDED),
+        ([radar()], Policy(fraud_warnings="refund"), ACTIVE),
         ([warning(), refund(500)], CAREFUL, REVOKED),
     ],
 )
@@ -215,8 +219,8 @@ def test_only_a_refund_that_failed_is_looked_at(status: str) -> None:
 def test_suspicions_are_looked_at_until_they_are_laid_to_rest() -> None:
     both = [warning(), radar()]
     assert found(*both) == [("warning", "issfr_1"), ("radar", "prv_1")]
-    assert found(*both, order(trusted_at=PAID + 5)) == [("warning", "issfr_1")]
-    assert found(*both, order(trusted_at=PAID + 120)) == []
+    assert found(*both, trusted("prv_1")) == [("warning", "issfr_1")]
+    assert found(*both, trusted("prv_1", "issfr_1")) == []
     assert found(warning(), radar(CLOSED)) == [("warning", "issfr_1")]
 
 

@@ -51,7 +51,7 @@ def charge(id: str = "pi_1", **fields: Any) -> Facts:
     return {intent_key(id): {**least, **fields}}
 
 
-def order(**fields: int) -> Facts:
+def order(**fields: Any) -> Facts:
     return {order_key("pay_1"): fields}
 
 
@@ -91,6 +91,12 @@ def request(amount: int, id: str = "rfd_1", **fields: Any) -> Facts:
         "attempt": [1, PAID + 30],
     }
     return {fact_key("request", id): {**told, **fields}}
+
+
+def trusted(*suspicions: str) -> Facts:
+    """What a person laid to rest."""
+    laid: dict[str, Any] = {id: {"by": "root", "at": PAID + 200, "why": ""} for id in suspicions}
+    return order(trusted=laid)
 
 
 def attempt(at: int, message: str) -> dict[str, Any]:

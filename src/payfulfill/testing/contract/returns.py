@@ -360,6 +360,8 @@ class ReturnContract(Contract):
             till.told("review.opened", review),
         )
         assert await shop.reviews() == ["warning"]
+        await settle(shop.payments.trust(till.payment.id, actor=_ADMIN, reason="She called us."))
+        assert await shop.reviews() == []
 
     # --- in any order ------------------------------------------------------------------------
 
