@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.races.shop import ADMIN, Shop
 
-from payfulfill import Buyer, ProductRef, WebhookOutcome
+from payfulfill import Buyer, Money, ProductRef, WebhookOutcome
 from payfulfill.colour import settle
 from payfulfill.errors import PayfulfillError
 from payfulfill.testing import Delivery
@@ -73,6 +73,33 @@ def grant(buyer: Buyer, ref: ProductRef) -> Call:
 async def _grant(shop: Shop, buyer: Buyer, ref: ProductRef) -> Answer:
     payment = await settle(shop.payments.grant(buyer, ref, actor=ADMIN, reason="a present"))
     return Answer("granted", payment.id)
+
+
+def refund(payment_id: str, amount: int | None, request_id: str) -> Call:
+    """An admin gives money back. Gives which refund it is."""
+    return partial(_refund, payment_id=payment_id, amount=amount, request_id=request_id)
+
+
+async def _refund(shop: Shop, payment_id: str, amount: int | None, request_id: str) -> Answer:
+    made = await settle(
+        shop.payments.refund(
+            payment_id,
+            actor=ADMIN,
+            amount=None if amount is None else Money(amount, "USD"),
+            request_id=request_id,
+        )
+    )
+    return Answer("refunded", made.stripe_id)
+
+
+def sync(payment_id: str) -> Call:
+    """An admin has Stripe asked how a payment stands. Gives that."""
+    return partial(_sync, payment_id=payment_id)
+
+
+async def _sync(shop: Shop, payment_id: str) -> Answer:
+    payment = await settle(shop.payments.sync(payment_id, actor=ADMIN))
+    return Answer(payment.status.value, payment.id)
 
 
 def hear(delivery: Delivery, handler: str = "webhooks") -> Call:

@@ -19,13 +19,20 @@ from payfulfill.models import (
     ProductRef,
     Purchase,
     PurchaseState,
+    RefundStatus,
     Review,
     StoredEvent,
 )
 from payfulfill.ports import UnitOfWork
-from payfulfill.rules import is_open
+from payfulfill.rules import is_open, refunds
 
 _ALL = 1000
+_PAID = (
+    PaymentStatus.SUCCEEDED,
+    PaymentStatus.PARTIALLY_REFUNDED,
+    PaymentStatus.REFUNDED,
+    PaymentStatus.DISPUTED,
+)
 _FINAL = (EventStatus.DONE, EventStatus.IGNORED)
 
 
@@ -84,6 +91,7 @@ def check(books: Books, intents: Sequence[Mapping[str, Any]]) -> None:
     _check_downloads(books)
     _check_slots(books)
     _check_stripe(books, intents)
+    _check_refunds(books)
     unfinished = [one for one in books.events.values() if one is None or one.status not in _FINAL]
     assert unfinished == []  # 8
 
@@ -92,7 +100,7 @@ def _check_purchases(books: Books) -> None:
     """1, 2, 3: each payment that was paid has one purchase, and no other has."""
     bought = {one.source: one for one in books.purchases}
     assert len(bought) == len(books.purchases)
-    paid = {id for id, one in books.payments.items() if one.status is PaymentStatus.SUCCEEDED}
+    paid = {id for id, one in books.payments.items() if one.status in _PAID}
     assert bought.keys() == paid
     for source, purchase in bought.items():
         payment = books.payments[source]
@@ -103,12 +111,14 @@ def _check_purchases(books: Books) -> None:
 def _check_duplicates(books: Books) -> None:
     """Of what cannot be bought twice one purchase counts, and each of the others has a review."""
     once = [one for one in books.purchases if not one.terms.repeatable]
-    active = Counter(one.product for one in once if one.state is PurchaseState.ACTIVE)
-    assert active == dict.fromkeys({one.product for one in once}, 1)
+    kept = [one for one in once if one.state is not PurchaseState.REVOKED]
+    first = Counter(one.product for one in kept if one.state is not PurchaseState.DUPLICATE)
+    assert first == dict.fromkeys({one.product for one in kept}, 1)
     duplicates = {one.id for one in once if one.state is PurchaseState.DUPLICATE}
     reviewed = [one.subject for one in books.reviews if one.code == "duplicate_purchase"]
     assert sorted(reviewed) == sorted(duplicates)
-    assert len(books.reviews) == len(reviewed)
+    others = [one for one in books.reviews if one.code != "duplicate_purchase"]
+    assert {one.code for one in others} <= {"disputed"}
 
 
 def _check_downloads(books: Books) -> None:
@@ -126,6 +136,14 @@ def _check_slots(books: Books) -> None:
     assert all(number == 1 for number in opened.values()), opened
     held = {one.product: one.id for one in books.open_payments}
     assert books.slots == {ref: held.get(ref) for ref in PRODUCTS}
+
+
+def _check_refunds(books: Books) -> None:
+    """6: what we ask for never sums to more than was received; and nothing is asked for still."""
+    for payment in books.payments.values():
+        found = refunds(payment)
+        assert sum(one.amount.amount for one in found if one.counts) <= payment.amount.amount
+        assert all(one.status is not RefundStatus.REQUESTED for one in found)
 
 
 def _check_stripe(books: Books, intents: Sequence[Mapping[str, Any]]) -> None:

@@ -16,6 +16,7 @@ from tests.races.invariants import Books, check, read
 from tests.races.shop import DESIGN, SECRET, LongAgo
 
 from payfulfill import Buyer, Payment, ProductRef
+from payfulfill.rules import refunds
 from payfulfill.sandbox import Sandbox, UnexpectedState
 from payfulfill.testing import Delivery, EventFactory
 
@@ -132,6 +133,25 @@ class Round:
             "payment_intent", matches=lambda intent: intent["metadata"].get("userId") == buyer_id
         )
 
+    def happened(self, payment: Payment, type_: str) -> list[Delivery]:
+        """What Stripe told of a payment in events of a type, as events of their own."""
+        things = [
+            event["data"]["object"]
+            for event in self._race.sandbox.events()
+            if event["type"] == type_
+        ]
+        return [
+            self.told(lambda thing: EVENTS.about(type_, thing), thing)
+            for thing in things
+            if thing["payment_intent"] == payment.intent_id
+        ]
+
+    def refunds(self, payment: Payment) -> Sequence[Mapping[str, Any]]:
+        """The refunds of a payment that came to something, the newest first."""
+        return self._race.sandbox.objects(
+            "refund", matches=lambda refund: refund["payment_intent"] == payment.intent_id
+        )
+
     # --- what the store has ------------------------------------------------------------------
 
     def payment(self, id: str) -> Payment:
@@ -140,6 +160,11 @@ class Round:
 
     def books(self) -> Books:
         """All that the store has of the buyer, when all is quiet; and it is as it must be."""
+        self._heard |= {
+            f"refund:{id}:{one.id}"
+            for id, payment in self.look().payments.items()
+            for one in refunds(payment)
+        }
         books = self.look()
         check(books, self.intents())
         return books

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from payfulfill import (
@@ -70,6 +70,13 @@ class LongAgo(SystemClock):
         return datetime(2026, 1, 1, tzinfo=UTC)
 
 
+class Later(SystemClock):
+    """A moment at which nobody is at anything any more."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(minutes=5)
+
+
 class Shop:
     """The services.
 
@@ -78,6 +85,7 @@ class Shop:
         hooked: The same, and counts how often the host's hook wrote something for each payment.
         poisoned: The same, with a hook that always fails.
         earlier: The same as `poisoned`, long ago.
+        later: The same as `webhooks`, some minutes later.
     """
 
     def __init__(self, store: Any, api_key: str, url: str) -> None:
@@ -98,6 +106,7 @@ class Shop:
         self.hooked = handler(**parts, on_purchase=_count)
         self.poisoned = handler(**parts, on_purchase=_fail)
         self.earlier = handler(**parts, on_purchase=_fail, clock=LongAgo())
+        self.later = handler(**parts, clock=Later())
 
     async def close(self) -> None:
         """Ends it."""
