@@ -106,8 +106,9 @@ PUT_REVIEW: Final = (
     SET detail = excluded.detail, opened_at = excluded.opened_at, closed_at = NULL
     WHERE payfulfill_reviews.closed_at IS NOT NULL"""
 )
+# By its id alone, or a planner may look for it among all that are open.
 CLOSE_REVIEW: Final = (
-    "UPDATE payfulfill_reviews SET closed_at = ? WHERE id = ? AND closed_at IS NULL"
+    "UPDATE payfulfill_reviews SET closed_at = coalesce(closed_at, ?) WHERE id = ?"
 )
 OPEN_REVIEWS: Final = (
     _select("payfulfill_reviews", REVIEW, "closed_at IS NULL") + " ORDER BY opened_at, id LIMIT ?"
