@@ -34,8 +34,8 @@ FLOORS = {
         "hearing": 50,
         "being_given": 40,
         "downloading": 35,
-        "refunding": 60,
-        "working_off": 45,
+        "refunding": 50,
+        "working_off": 35,
     },
     "postgres": {
         "buying": 50,
