@@ -37,7 +37,8 @@ from typing import Any, Literal
 from payfulfill import Money, Payment, ProductRef, Terms, WebhookHandler
 from payfulfill.fulfilment import Fulfilment
 from payfulfill.models import Attempt, Origin
-from payfulfill.ports import IntentAnswer, Target, UnitOfWork
+from payfulfill.ports import IntentAnswer, Observed, Target, UnitOfWork
+from payfulfill.rules.policy import DEFAULT
 from payfulfill.stores import SQLiteStore
 from payfulfill.stripe.events import intent_facts
 from payfulfill.stripe.signature import sign
@@ -61,6 +62,11 @@ class NoGateway:
 
     async def list(self, *_: object) -> list[IntentAnswer]:
         raise AssertionError
+
+    async def refund(self, *_: object) -> Observed:
+        raise AssertionError
+
+    read = refund
 
 
 def intent(payment: Payment, status: str, received: int) -> dict[str, Any]:
@@ -132,7 +138,7 @@ def prepare(store: Any, batch: list[Payment]) -> list[Delivery]:
             opened = intent_facts(
                 intent(payment, "requires_payment_method", 0), account="", seen_at=None
             )
-            await Fulfilment(NOW, None).observe(uow, target, opened)
+            await Fulfilment(NOW, None, DEFAULT).observe(uow, target, opened)
 
     store.run(body)
     return [delivery(payment) for payment in batch]

@@ -20,14 +20,20 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from payfulfill import AsyncAccessService, AsyncPaymentService, AsyncWebhookHandler, Buyer
+from payfulfill import (
+    AsyncAccessService,
+    AsyncPaymentService,
+    AsyncWebhookHandler,
+    Buyer,
+    ProductRef,
+)
 from payfulfill.errors import StoreUnavailable
 from payfulfill.stripe import AsyncStripeGateway
 from payfulfill.web import LocalFiles
 from payfulfill.web.fastapi import router as payfulfill_router
 
-from . import people
-from .catalog import CATALOG, ITEMS
+from . import admin, people
+from .catalog import CATALOG, ITEMS, Item
 from .files import pack
 from .settings import Settings
 from .store import choose_store
@@ -85,7 +91,8 @@ def create_app(environment: Mapping[str, str] = os.environ) -> FastAPI:
         prefix="/api",
     )
     app.include_router(people.router)
-    app.include_router(_products(payments))
+    app.include_router(admin.router(payments, store))
+    app.include_router(_products(payments, access))
     app.include_router(_pages(settings))
     app.mount("/static", StaticFiles(directory=PAGES / "static"))
     return app
@@ -101,19 +108,18 @@ async def _retry(webhooks: AsyncWebhookHandler) -> None:
             log.warning("webhooks wait: %s", error.message)
 
 
-def _products(payments: AsyncPaymentService) -> APIRouter:
-    """What is for sale, for whoever looks."""
+def _products(payments: AsyncPaymentService, access: AsyncAccessService) -> APIRouter:
+    """What is for sale, and whether whoever looks has it."""
     router = APIRouter(prefix="/shop")
 
     @router.get("/products")
     async def products(request: Request) -> list[dict[str, Any]]:
-        buyer = await people.current_buyer(request) or Buyer("visitor")
-        return [await listed(buyer, index) for index in range(len(ITEMS))]
+        buyer = await people.current_buyer(request)
+        return [await listed(buyer, item) for item in ITEMS]
 
-    async def listed(buyer: Buyer, index: int) -> dict[str, Any]:
-        item = ITEMS[index]
+    async def listed(buyer: Buyer | None, item: Item) -> dict[str, Any]:
         product, terms = item.product, item.product.terms
-        quote = await payments.quote(buyer, product.ref)
+        quote = await payments.quote(buyer or Buyer("visitor"), product.ref)
         return {
             "type": product.ref.type,
             "id": product.ref.id,
@@ -123,6 +129,16 @@ def _products(payments: AsyncPaymentService) -> APIRouter:
             "basePrice": str(quote.base_amount),
             "covers": [str(cover) for cover in terms.covers],
             "downloadLimit": terms.download_limit,
+            "access": None if buyer is None else await may_have(buyer, product.ref),
+        }
+
+    async def may_have(buyer: Buyer, ref: ProductRef) -> dict[str, Any]:
+        decision = await access.check(buyer, ref)
+        return {
+            "allowed": decision.allowed,
+            "code": decision.code,
+            "reason": decision.reason,
+            "purchaseId": decision.purchase_id,
         }
 
     return router
@@ -137,6 +153,12 @@ def _pages(settings: Settings) -> APIRouter:
     @router.get("/pay/{product_type}/{product_id}")
     async def payment_page() -> Response:
         return HTMLResponse(pay_page)
+
+    @router.get("/admin")
+    async def admin_page(request: Request) -> Response:
+        person = await people.current_buyer(request)
+        refused = person is not None and not person.is_admin
+        return FileResponse(PAGES / "admin.html", 403 if refused else 200)  # nothing is in it yet
 
     def add(path: str, file: str) -> None:
         @router.get(path)

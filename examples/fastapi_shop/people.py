@@ -1,4 +1,4 @@
-"""Who is signed in. Here it is one of two people, without a password: put your own in its place."""
+"""Who is signed in. Here it is one of three, without a password: put your own in its place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from payfulfill import Buyer
 
-PEOPLE = {"ada": "Ada Marsh", "bob": "Bob Tanaka"}
+PEOPLE = {"ada": "Ada Marsh", "bob": "Bob Tanaka", "ines": "Ines Okafor"}
+ADMINS = frozenset({"ines"})
 
 router = APIRouter(prefix="/shop")
 
@@ -17,7 +18,16 @@ router = APIRouter(prefix="/shop")
 async def current_buyer(request: Request) -> Buyer | None:
     """What payfulfill asks on each request. The id is your user's, and never changes."""
     person = request.session.get("person")
-    return Buyer(person) if person in PEOPLE else None
+    return Buyer(person, is_admin=person in ADMINS) if person in PEOPLE else None
+
+
+async def require_admin(request: Request) -> None:
+    """Turns away whoever is no admin, before anything is looked up."""
+    person = await current_buyer(request)
+    if person is None:
+        raise HTTPException(401, "Sign in first.")
+    if not person.is_admin:
+        raise HTTPException(403, "Only the shop's admins see this.")
 
 
 class SignIn(BaseModel):
@@ -48,7 +58,7 @@ async def sign_out(request: Request) -> dict[str, Any]:
 async def me(request: Request) -> dict[str, Any]:
     """Who is signed in, and who could be."""
     buyer = await current_buyer(request)
-    people = [{"id": id, "name": name} for id, name in PEOPLE.items()]
+    people = [{"id": id, "name": name, "isAdmin": id in ADMINS} for id, name in PEOPLE.items()]
     return {
         "person": next((each for each in people if buyer and each["id"] == buyer.id), None),
         "people": people,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from payfulfill import stores
 
@@ -12,16 +12,16 @@ from .settings import Settings
 if TYPE_CHECKING:
     from payfulfill.stores import AsyncMongoStore, AsyncPostgresStore, AsyncSQLiteStore
 
+    ShopStore: TypeAlias = AsyncSQLiteStore | AsyncPostgresStore | AsyncMongoStore
 
-def choose_store(
-    settings: Settings, closing: AsyncExitStack
-) -> AsyncSQLiteStore | AsyncPostgresStore | AsyncMongoStore:
+
+def choose_store(settings: Settings, closing: AsyncExitStack) -> ShopStore:
     """The store; `closing` closes it, and whatever was opened for it.
 
     Yours will be one of these lines. What else the shop does is the same on all of them.
     """
     place, name = settings.store, settings.store_name
-    store: AsyncSQLiteStore | AsyncPostgresStore | AsyncMongoStore
+    store: ShopStore
     match place.partition("://")[0]:
         case "postgresql" | "postgres":
             store = stores.AsyncPostgresStore(place, schema=name or "public")

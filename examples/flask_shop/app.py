@@ -28,8 +28,9 @@ from payfulfill import (
     WebhookHandler,
     stores,
 )
-from payfulfill.errors import GatewayRefused, Unavailable
+from payfulfill.errors import Forbidden, GatewayRefused, Unavailable
 from payfulfill.pricing import FixedPrice
+from payfulfill.rules import disputes, refunds
 from payfulfill.stripe import StripeGateway
 from payfulfill.web import LocalFiles
 from payfulfill.web.flask import blueprint
@@ -56,7 +57,8 @@ PRODUCTS = (
     ),
 )
 CATALOG = StaticCatalog(PRODUCTS)
-PEOPLE = ("ada", "bob")  # yours have passwords
+PEOPLE = ("ada", "bob", "ines")  # yours have passwords
+ADMINS = ("ines",)
 
 
 class SignInFirst(Exception):
@@ -65,13 +67,20 @@ class SignInFirst(Exception):
 
 def current_buyer(request: Request) -> Buyer | None:  # what payfulfill asks on each request
     person = session.get("person")
-    return Buyer(person) if person in PEOPLE else None
+    return Buyer(person, is_admin=person in ADMINS) if person in PEOPLE else None
 
 
 def _buyer() -> Buyer:
     buyer = current_buyer(request)
     if buyer is None:
         raise SignInFirst
+    return buyer
+
+
+def _admin() -> Buyer:
+    buyer = _buyer()
+    if not buyer.is_admin:
+        raise Forbidden("Only the shop's admins see this.")
     return buyer
 
 
@@ -155,9 +164,37 @@ def create_app(environment: Mapping[str, str] = os.environ) -> Flask:
         decisions = [(each, access.check(buyer, each.ref)) for each in files]
         return _page(LIBRARY_PAGE, entries=access.library(buyer), decisions=decisions)
 
+    @app.get("/admin")
+    def admin() -> str:
+        _admin()
+        paid = [each for id in PEOPLE for each in payments.history(Buyer(id))]
+        paid.sort(key=lambda payment: payment.id, reverse=True)  # ids sort by time
+        return _page(
+            ADMIN_PAGE,
+            payments=[(each, refunds(each), disputes(each)) for each in paid],
+            new_id=secrets.token_hex,
+        )
+
+    @app.post("/admin/refund/<payment_id>")
+    def refund(payment_id: str) -> Response:
+        actor, form = _admin(), request.form
+        amount = None  # all that is left
+        if form["amount"]:
+            currency = payments.get(payment_id, actor=actor).amount.currency
+            amount = Money.parse(form["amount"], currency)
+        payments.refund(
+            payment_id,
+            actor=actor,
+            amount=amount,
+            reason=form["reason"] or None,
+            request_id=form["request_id"],  # a form that is sent twice is one refund
+        )
+        return redirect(url_for("admin"))
+
     @app.errorhandler(PayfulfillError)
     def refuse(error: PayfulfillError) -> tuple[str, int]:
-        message = error.message if error.audience == "buyer" else "Something went wrong here."
+        told = error.audience == "buyer" or error.status == 422  # else it is for us
+        message = error.message if told else "Something went wrong here."
         return _page(REFUSAL_PAGE, message=message), error.status
 
     @app.errorhandler(SignInFirst)
@@ -186,7 +223,7 @@ def _put_files(folder: Path) -> None:
 
 
 def _page(content: str, **values: Any) -> str:
-    return render_template_string(FRAME.replace("CONTENT", content), **values)
+    return render_template_string(FRAME.replace("CONTENT", content), admins=ADMINS, **values)
 
 
 # --- The pages -------------------------------------------------------------------------------
@@ -200,6 +237,7 @@ FRAME = """<!doctype html>
 <nav>
   <a href="{{ url_for('products') }}">Shop</a>
   <a href="{{ url_for('library') }}">Library</a>
+  {% if session.person in admins %}<a href="{{ url_for('admin') }}">Payments</a>{% endif %}
 </nav>
 CONTENT
 </html>
@@ -255,6 +293,8 @@ THANKS_PAGE = """
   {% if not known %}We could not find out yet whether you have paid. This page keeps asking.
   {% elif payment.status == "succeeded" %}It is paid, and yours: see your library.
   {% elif payment.status == "review" %}We need to look at this payment. Please don't pay again.
+  {% elif payment.status in ("partially_refunded", "refunded", "disputed") %}It was paid, and is now
+    {{ payment.status.replace("_", " ") }}: your library says what you have of it.
   {% elif payment.status == "canceled" %}This payment was called off. You were not charged.
   {% elif payment.intent_status == "processing" %}Your bank is still working on it.
   {% else %}{{ payment.last_error or "" }} This is not paid:
@@ -280,6 +320,29 @@ LIBRARY_PAGE = """
     {% if decision.allowed %}
     <a href="/api/downloads/{{ product.ref.type }}/{{ product.ref.id }}">download</a>
     {% else %}{{ decision.reason }}{% endif %}</li>
+  {% endfor %}
+</ul>
+"""
+
+ADMIN_PAGE = """
+<h1>Payments</h1>
+<ul>
+  {% for payment, refunds, disputes in payments %}
+  <li>{{ payment.title }}, {{ payment.amount }}, {{ payment.buyer_id }}:
+    {{ payment.status.replace("_", " ") }}
+    {% for each in refunds %}<br>refund of {{ each.amount }}: {{ each.status }}
+    {%- if each.reason %}, {{ each.reason }}{% endif %}{% endfor %}
+    {% for each in disputes %}<br>dispute: {{ (each.status or "unread").replace("_", " ") }}
+    {%- if each.funds_withdrawn %}, the bank has the money{% endif %}{% endfor %}
+    {% if payment.intent_id and payment.succeeded_at and payment.status != "refunded" %}
+    <form method="post" action="{{ url_for('refund', payment_id=payment.id) }}">
+      <input type="hidden" name="request_id" value="{{ new_id() }}">
+      <label>Amount (empty: all that is left) <input name="amount" inputmode="decimal"></label>
+      <label>Reason <input name="reason" maxlength="500"></label>
+      <button>Refund {{ payment.title }}</button>
+    </form>
+    {% endif %}</li>
+  {% else %}<li>Nothing was sold yet.</li>
   {% endfor %}
 </ul>
 """

@@ -98,7 +98,7 @@ def require_sync(
     if store.is_async or (gateway is not None and gateway.is_async):
         raise ConfigurationError(f"{service} needs a sync store and gateway; use Async{service}")
     for function in functions:
-        if _is_async(function):
+        if is_async_callable(function):
             raise ConfigurationError(f"{service} cannot wait for {function!r}; use Async{service}")
 
 
@@ -113,14 +113,15 @@ def require_async(
     if not store.is_async or (gateway is not None and not gateway.is_async):
         plain = service.removeprefix("Async")
         raise ConfigurationError(f"{service} needs an async store and gateway; use {plain}")
-    if _is_async(hook) and not store.async_hooks:
+    if is_async_callable(hook) and not store.async_hooks:
         raise ConfigurationError(
             f"{type(store).__name__} runs hooks in its own thread: on_purchase must be a plain "
             "function"
         )
 
 
-def _is_async(function: object) -> bool:
+def is_async_callable(function: object) -> bool:
+    """Whether calling it gives an awaitable, as far as can be seen."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004  # an object with an async __call__
     )

@@ -124,7 +124,7 @@ TABLE: Final[Mapping[str, Mapping[str, Join]]] = {
         "settled_at": min,  # free or granted: it counts as paid without Stripe
         "withdrawn_at": min,  # the product was taken off sale while the payment was open
         "abandoned_at": min,  # given up before Stripe knew of it
-        "trusted_at": max,  # a person looked, and suspicions up to then are laid to rest
+        "trusted": union,  # the suspicions that a person laid to rest: who, when and why
     },
 }
 

@@ -25,6 +25,7 @@ from payfulfill.models import (
     changed,
 )
 from payfulfill.ports import Observed, PurchaseHook, Target, UnitOfWork
+from payfulfill.refunding import called_for, command_of
 from payfulfill.rules import FINDINGS, Finding, Policy, Standing, assess, concerns, rank
 
 log = logging.getLogger("payfulfill.fulfilment")
@@ -102,6 +103,9 @@ class Fulfilment:
         facts = join(payment.facts, news)
         if facts is payment.facts and not afresh:
             return Recorded(payment)
+        for refund_id, asked in called_for(payment, facts, self.policy, self.now):
+            facts = join(facts, asked)
+            await self._command(uow, payment, refund_id)
         standing = assess(payment, facts, self.policy)
         purchase_id = payment.purchase_id
         opened = await self._report(uow, payment, facts, standing.findings)
@@ -123,6 +127,12 @@ class Fulfilment:
             await uow.slots.put(payment.buyer_id, payment.product, None)
         await self._remember(uow, payment, news)
         return Recorded(updated, tuple(opened))
+
+    async def _command(self, uow: UnitOfWork, payment: Payment, refund_id: str) -> None:
+        """Leaves a refund to whoever works off pending events."""
+        target = Target(payment.buyer_id, payment.product, payment.id)
+        command = command_of(target, refund_id, livemode=payment.livemode, now=self.now)
+        await uow.events.add(command)
 
     async def _remember(self, uow: UnitOfWork, payment: Payment, news: Facts) -> None:
         """Keeps whose the intents of `news` are, for events that do not say."""

@@ -7,9 +7,7 @@ own, so that whoever works off pending events finishes what a crash left.
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,12 +21,9 @@ from payfulfill.errors import (
     GatewayFailed,
     GatewayRefused,
     GatewayUnavailable,
-    InvalidRequest,
     NotFound,
     NotRefundable,
     PayfulfillError,
-    PaymentDisputed,
-    RefundTooLarge,
     Unavailable,
 )
 from payfulfill.facts import SUCCEEDED, fact_key, intents, join
@@ -36,18 +31,15 @@ from payfulfill.fulfilment import Fulfilment, Recorded, numbered
 from payfulfill.ids import new_id
 from payfulfill.joined import gateway_beside, is_joined
 from payfulfill.models import (
-    Dispute,
     EventStatus,
     Facts,
     Kind,
     Payment,
-    ProductRef,
     Refund,
     RefundStatus,
     StoredEvent,
     Subject,
 )
-from payfulfill.money import Money
 from payfulfill.ports import (
     Clock,
     Gateway,
@@ -58,19 +50,19 @@ from payfulfill.ports import (
     UnitOfWork,
     is_slow,
 )
-from payfulfill.rules import Policy, disputes, refunds
-from payfulfill.stripe.events import PAYMENT_KEY
-from payfulfill.stripe.reversals import REFUND_KEY
+from payfulfill.refunding import (
+    Request,
+    command_id,
+    command_of,
+    commanded,
+    fact_of,
+    parameters_of,
+)
+from payfulfill.rules import Policy, refunds
 
 T = TypeVar("T")
 
 log = logging.getLogger("payfulfill.refunds")
-
-COMMAND: Final = "payfulfill.refund"
-"""The type of our own event that stands for a refund to be made."""
-
-REQUEST_ID: Final = re.compile(r"^[A-Za-z0-9_-]{1,100}$")
-"""What a caller's id of a refund looks like."""
 
 _KEY_LIFETIME: Final = timedelta(hours=23)
 """How long an idempotency key is relied on; Stripe keeps it for at least 24 hours:
@@ -79,72 +71,7 @@ _LEASE: Final = timedelta(seconds=60)
 _ROUNDS: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A refund as it is asked for.
-
-    Attributes:
-        id: Ours.
-        amount: How much; None: all that is left.
-        by: Who asks.
-        why: Why.
-    """
-
-    id: str
-    amount: Money | None
-    by: str
-    why: str | None
-
-
 # --- Decisions: pure ---------------------------------------------------------------------------
-
-
-def parameters_of(payment: Payment, request: Request) -> dict[str, Any]:
-    """What Stripe is sent: https://docs.stripe.com/api/refunds/create
-
-    Of a payment that was paid twice, what was paid last goes back first.
-
-    Raises:
-        NotRefundable, RefundTooLarge, PaymentDisputed: it cannot be refunded.
-        CurrencyMismatch: the payment is in another currency.
-        InvalidRequest: the amount is nothing, or less.
-    """
-    left = next(((id, left) for id, left in _left(payment) if left > 0), None)
-    if left is None:
-        raise NotRefundable
-    intent_id, most = left[0], Money(left[1], payment.amount.currency)
-    if any(_withholds(dispute, intent_id) for dispute in disputes(payment)):
-        raise PaymentDisputed
-    wanted = most if request.amount is None else request.amount
-    if wanted.is_negative or wanted.is_zero:
-        raise InvalidRequest("a refund is of more than nothing")
-    if wanted > most:
-        raise RefundTooLarge(f"Only {most} can be refunded.")
-    return {
-        "payment_intent": intent_id,
-        "amount": wanted.amount,
-        "metadata": {PAYMENT_KEY: payment.id, REFUND_KEY: request.id},
-    }
-
-
-def _left(payment: Payment) -> list[tuple[str, int]]:
-    """What is left of each intent that was paid, the last paid first."""
-    paid = [
-        (intent.get("paid_at", 0), id, intent["amount_received"])
-        for id, intent in intents(payment.facts)
-        if intent["status"] == SUCCEEDED
-    ]
-    taken = [one for one in refunds(payment) if one.counts or one.status is RefundStatus.REQUESTED]
-    return [
-        (id, received - sum(one.amount.amount for one in taken if one.intent_id == id))
-        for _, id, received in sorted(paid, reverse=True)
-    ]
-
-
-def _withholds(dispute: Dispute, intent_id: str) -> bool:
-    """Whether a dispute keeps an intent from being refunded."""
-    over = dispute.status in ("won", "warning_closed")
-    return dispute.intent_id == intent_id and not over and not dispute.refundable
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +144,10 @@ class RefundCore:
 
     async def _reserve(self, uow: UnitOfWork, target: Target, request: Request) -> bool:
         """Writes down that it is to be made; False if that stands there already."""
-        await uow.events.add(self._command(target, request.id))
+        now = self._clock.now()
+        command = command_of(target, request.id, livemode=self._gateway.livemode, now=now)
+        until = now + _LEASE  # at first it is ours
+        await uow.events.add(replace(command, next_try_at=until, leased_until=until))
         slot = await uow.slots.lock(target.buyer_id, target.product)
         payment = await self._locked(uow, target)
         key = fact_key("request", request.id)
@@ -225,15 +155,7 @@ class RefundCore:
             return False
         if payment.livemode != self._gateway.livemode:
             raise NotRefundable("This payment is of another mode than the key.")
-        now = int(self._clock.now().timestamp())
-        fact: dict[str, Any] = {
-            "parameters": [parameters_of(payment, request)],
-            "by": [request.by],
-            "at": now,
-            "attempt": [1, now],
-        }
-        if request.why is not None:
-            fact["why"] = [request.why]
+        fact = fact_of(payment, request, now)
         await self._fulfilment().record(uow, payment, slot, {key: fact})
         return True
 
@@ -243,10 +165,8 @@ class RefundCore:
         Raises:
             GatewayUnavailable: that cannot be told yet.
         """
-        told = json.loads(command.payload or "{}")
-        product = ProductRef(*told["product"])
-        target = Target(told["buyer"], product, told["payment"])
-        return await self._carry_out(target, told["refund"], again=True)
+        target, refund_id = commanded(command)
+        return await self._carry_out(target, refund_id, again=True)
 
     async def _carry_out(self, target: Target, refund_id: str, *, again: bool) -> Refund:
         """Takes one step after the other, until it is known what became of it.
@@ -362,34 +282,11 @@ class RefundCore:
 
     # --- the store -----------------------------------------------------------------------------
 
-    def _command(self, target: Target, refund_id: str) -> StoredEvent:
-        """Our own event that stands for a refund to be made; at first it is leased to us."""
-        now = self._clock.now()
-        words = {
-            "buyer": target.buyer_id,
-            "product": [target.product.type, target.product.id],
-            "payment": target.payment_id,
-            "refund": refund_id,
-        }
-        return StoredEvent(
-            account="",
-            id=_command_id(target, refund_id),
-            type=COMMAND,
-            livemode=self._gateway.livemode,
-            created_at=now,
-            received_at=now,
-            status=EventStatus.PENDING,
-            payment_id=target.payment_id,
-            payload=json.dumps(words),
-            next_try_at=now + _LEASE,
-            leased_until=now + _LEASE,
-        )
-
     async def _end(self, target: Target, refund_id: str, news: Facts) -> Payment:
         """Joins what is known at last, and ends the event that stands for it."""
 
         async def body(uow: UnitOfWork) -> Recorded:
-            command = await uow.events.lock("", _command_id(target, refund_id))
+            command = await uow.events.lock("", command_id(target, refund_id))
             recorded = await self._recorded(uow, target, news)
             if command is not None and command.status is EventStatus.PENDING:
                 done = replace(
@@ -443,10 +340,6 @@ class RefundCore:
         if not read_only and is_slow(self._hook):
             return await settle(self._store.run(body, alone=True))
         return await settle(self._store.run(body, read_only=read_only))
-
-
-def _command_id(target: Target, refund_id: str) -> str:
-    return f"refund:{target.payment_id}:{refund_id}"
 
 
 def _gone(target: Target) -> PayfulfillError:

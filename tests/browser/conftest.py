@@ -21,6 +21,7 @@ from playwright.sync_api import (
 )
 from tests.browser.checkout import Checkout, serving
 
+from payfulfill.demo.world import World, open_world
 from payfulfill.sandbox import Sandbox
 
 _NAMES = ("chromium", "/usr/bin/chromium", "chromium-browser", "google-chrome")
@@ -71,14 +72,14 @@ def page(browser: Browser, sandbox: Sandbox, complaints: list[str]) -> Iterator[
     It asks for the sandbox only to be closed before that stops.
     """
     with browser.new_context() as context:
-        _Watch(context, complaints)
+        Watch(context, complaints)
         page = context.new_page()
         page.set_default_timeout(10_000)
         yield page
     assert complaints == []
 
 
-class _Watch:
+class Watch:
     """Notes what must not happen in a browser context."""
 
     def __init__(self, context: BrowserContext, complaints: list[str]) -> None:
@@ -132,6 +133,13 @@ def other_shop_url() -> Iterator[str]:
 def checkout(page: Page, shop_url: str, sandbox: Sandbox, client: stripe.StripeClient) -> Checkout:
     """The shop's payment page."""
     return Checkout(page, shop_url, sandbox, client)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """The shop, and the sandbox that stands in for Stripe."""
+    with open_world() as world:
+        yield world
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_killed_at_every_boundary_and_healed(
             capture_output=True,
             cwd=ROOT,
             text=True,
-            timeout=280,
+            timeout=580,
             check=False,
         )
     assert done.returncode == 0, done.stderr

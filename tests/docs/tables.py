@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -26,7 +26,7 @@ from payfulfill.sandbox.cards import CARDS, Card, Complaint, Refunding, Reply
 from payfulfill.stores import MongoStore, PostgresStore, SQLiteStore
 from payfulfill.stripe import StripeGateway
 from payfulfill.web import File, LocalFiles, Redirect, SignedUrls, problems, wire
-from payfulfill.web.endpoints import ENDPOINTS, Endpoint
+from payfulfill.web.endpoints import ENDPOINTS, Endpoint, Endpoints
 from payfulfill.web.fastapi import router
 from payfulfill.web.flask import blueprint
 from payfulfill.web.openapi import refusals
@@ -68,7 +68,9 @@ def endpoints() -> Rows:
 
 
 def who(endpoint: Endpoint) -> str:
-    return "a buyer" if endpoint.signed_in else "Stripe"
+    if not endpoint.signed_in:
+        return "Stripe"
+    return "an admin" if endpoint.handler is Endpoints.refund_payment else "a buyer"
 
 
 def answers(endpoint: Endpoint) -> Rows:
@@ -233,6 +235,10 @@ def _constructor(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _plain(value: object) -> str:
+    if is_dataclass(value) and not isinstance(value, type) and value == type(value)():
+        return f"{type(value).__name__}()"
+    if inspect.isfunction(value):
+        return value.__name__
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 

@@ -37,7 +37,7 @@ from payfulfill.errors import AlreadyOwned, ConfigurationError, GatewayUnavailab
 from payfulfill.models import PaymentStatus
 from payfulfill.payments import core as payments_core
 from payfulfill.pricing import FixedPrice
-from payfulfill.rules import FINDINGS, REASONS
+from payfulfill.rules import FINDINGS, REASONS, refunds
 from payfulfill.rules.access import ALLOWED
 from payfulfill.sandbox import Sandbox
 from payfulfill.stores import MemoryStore, SQLiteStore
@@ -199,21 +199,31 @@ def test_the_hook_and_the_admins_snippets(
             "access": AccessService(store=store, catalog=Catalog()),
         }
         type_in(GUIDE.block("python", "from invoices import on_purchase"), names)
-        opened = names["payments"].create(BOB, POSTER_REF).payment
+        payments: PaymentService = names["payments"]
+        opened = payments.create(BOB, POSTER_REF).payment
+        paid = payments.create(ADA, POSTER_REF).payment
+        sandbox.pay(paid.intent_id or "", CARD)
+        payments.sync(paid.id, actor=ADA)
         for block in GUIDE.snippets()[GUIDE.snippets().index(_holding("payments.grant(")) :]:
             type_in(block, names)
         printed = capsys.readouterr().out
         assert "owned You own this." in printed
-        assert names["payments"].get(opened.id, actor=BOB).status is PaymentStatus.CANCELED
+        assert payments.get(opened.id, actor=BOB).status is PaymentStatus.CANCELED
         assert sandbox.find(opened.intent_id or "")["status"] == "canceled"
-        (granted, _) = names["payments"].history(BOB)
+        (refund,) = refunds(payments.get(paid.id, actor=ADA))
+        assert (str(refund.amount), refund.requested_by, refund.reason) == (
+            "10.00 USD",
+            "root",
+            "Ticket 4712",
+        )
+        (granted, _) = payments.history(BOB)
         assert (granted.granted_by, granted.grant_reason) == (
             "root",
             "Ticket 4711: paid by invoice",
         )
         with closing(sqlite3.connect("payments.db")) as db:
             ((user, product, amount, currency),) = db.execute(
-                "SELECT user_id, product, amount, currency FROM invoices"
+                "SELECT user_id, product, amount, currency FROM invoices WHERE user_id = 'bob'"
             )
         assert (user, product, amount, currency) == ("bob", "design/poster", 0, "USD")
 
@@ -242,6 +252,7 @@ def test_every_python_block_is_tried() -> None:
         "class Licences",
         "from invoices import",
         "payments.grant(",
+        "payments.refund(",
         "access.library(",
         "uow.reviews.open",
         "def close_review",

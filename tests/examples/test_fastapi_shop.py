@@ -145,6 +145,128 @@ def test_an_early_question_finds_what_webhooks_lost(ada: httpx.Client, sandbox: 
     assert ada.get(f"/api/payments/status/{payment['paymentId']}").json()["purchaseId"]
 
 
+# --- Its admin --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ines(http: httpx.Client, ada: httpx.Client) -> Iterator[httpx.Client]:
+    """The shop's admin, in a browser of her own."""
+    with httpx.Client(base_url=http.base_url, trust_env=False) as browser:
+        browser.post("/shop/sign-in", json={"person": "ines"}).raise_for_status()
+        yield browser
+
+
+def listed(ines: httpx.Client, **query: Any) -> dict[str, Any]:
+    answer = ines.get("/shop/admin/payments", params=query)
+    page: dict[str, Any] = answer.raise_for_status().json()
+    return page
+
+
+def refund(http: httpx.Client, payment: dict[str, Any], **more: Any) -> httpx.Response:
+    return http.post("/api/payments/refund", json={"paymentId": payment["paymentId"], **more})
+
+
+def test_only_admins_see_payments_and_give_money_back(
+    http: httpx.Client, ada: httpx.Client, sandbox: Sandbox
+) -> None:
+    buy(ada, sandbox, "design/tide")
+    (payment,) = ada.get("/api/payments/my-payments").json()["payments"]
+    calls = len(sandbox.calls)
+    assert ada.get("/shop/admin/payments").status_code == 403
+    assert ada.get("/admin").status_code == 403
+    assert refund(ada, payment).status_code == 403
+    http.cookies.clear()
+    assert http.get("/shop/admin/payments").status_code == 401
+    assert refund(http, payment).status_code == 401
+    assert len(sandbox.calls) == calls
+
+
+def test_an_admin_gives_money_back_in_parts(
+    ada: httpx.Client, ines: httpx.Client, sandbox: Sandbox
+) -> None:
+    buy(ada, sandbox, "design/tide")
+    (payment,) = listed(ines)["payments"]
+    assert (payment["buyer"], payment["amountText"], payment["status"], payment["refunds"]) == (
+        "Ada Marsh", "29.00 USD", "succeeded", [],
+    )  # fmt: skip
+    assert refund(ines, payment, amount=1000, reason="A misprint").status_code == 200
+    sandbox.flush()
+    (payment,) = listed(ines)["payments"]
+    (part,) = payment["refunds"]
+    assert payment["status"] == "partially_refunded"
+    assert (part["amountText"], part["status"], part["by"], part["reason"]) == (
+        "10.00 USD", "succeeded", "Ines Okafor", "A misprint",
+    )  # fmt: skip
+    assert payment["refunded"] == 1000
+    assert ada.get("/api/downloads/design/tide").status_code == 200
+    refused = refund(ines, payment, amount=1901)
+    assert (refused.status_code, refused.json()["code"]) == (409, "refund_too_large")
+    assert refund(ines, payment).status_code == 200
+    sandbox.flush()
+    (payment,) = listed(ines)["payments"]
+    assert [each["amountText"] for each in payment["refunds"]] == ["10.00 USD", "19.00 USD"]
+    assert payment["status"] == "refunded"
+    assert ada.get("/api/downloads/design/tide").json()["code"] == "revoked"
+    assert access(ada, "tide") == ("revoked", "Your payment was returned, and access with it.")
+
+
+def access(http: httpx.Client, product_id: str) -> tuple[str, str]:
+    """What the shop says to a buyer about a product."""
+    products = http.get("/shop/products").json()
+    told = next(each["access"] for each in products if each["id"] == product_id)
+    return told["code"], told["reason"]
+
+
+def test_a_dispute_is_there_to_be_looked_at(
+    ada: httpx.Client, ines: httpx.Client, sandbox: Sandbox
+) -> None:
+    buy(ada, sandbox, "design/tide")
+    (intent,) = sandbox.objects("payment_intent")
+    dispute = sandbox.disputes.open(intent["id"])
+    sandbox.flush()
+    (payment,) = listed(ines)["payments"]
+    (told,) = payment["disputes"]
+    assert (told["disputeId"], told["fundsWithdrawn"]) == (dispute["id"], True)
+    assert [each["code"] for each in payment["reviews"]] == ["disputed"]
+    refused = refund(ines, payment)
+    assert (refused.status_code, refused.json()["code"]) == (409, "payment_disputed")
+    assert access(ada, "tide")[0] == "suspended"
+    sandbox.disputes.win(dispute["id"])
+    sandbox.flush()
+    (payment,) = listed(ines)["payments"]
+    assert payment["reviews"] == []
+    assert access(ada, "tide")[0] == "owned"
+
+
+def test_payments_of_all_buyers_come_in_pages(
+    http: httpx.Client, ines: httpx.Client, sandbox: Sandbox
+) -> None:
+    made = []
+    for person, ref in (
+        ("ada", "design/ridge"), ("ada", "design/moon"), ("bob", "design/tide"),
+        ("ines", "design/moon"), ("ada", "design/frost"),
+    ):  # fmt: skip
+        http.post("/shop/sign-in", json={"person": person})
+        made.append(create(http, ref)["paymentId"])
+    found: list[str] = []
+    before = None
+    while True:
+        page = listed(ines, limit=2, **({"before": before} if before else {}))
+        found += [each["paymentId"] for each in page["payments"]]
+        before = page["next"]
+        if before is None:
+            break
+    assert found == sorted(made, reverse=True)
+
+
+def test_what_somebody_has_is_told_to_them_alone(ada: httpx.Client, http: httpx.Client) -> None:
+    create(ada, "design/moon")
+    assert access(ada, "moon") == ("owned", "You own this.")
+    assert access(ada, "tide") == ("not_owned", "You have not bought this.")
+    http.post("/shop/sign-out", json={})
+    assert {str(each["access"]) for each in http.get("/shop/products").json()} == {"None"}
+
+
 # --- Its store --------------------------------------------------------------------------------
 
 
@@ -200,7 +322,11 @@ def test_signing_in_and_out(http: httpx.Client) -> None:
     assert http.get("/shop/me").json()["person"] is None
     assert http.get("/api/purchases/mine").status_code == 401
     answer = http.post("/shop/sign-in", json={"person": "bob"})
-    assert answer.json()["person"] == {"id": "bob", "name": "Bob Tanaka"}
+    assert answer.json()["person"] == {
+        "id": "bob",
+        "name": "Bob Tanaka",
+        "isAdmin": False,
+    }
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
@@ -233,7 +359,7 @@ def test_products(http: httpx.Client) -> None:
 
 
 def test_pages_and_what_they_refer_to(http: httpx.Client, sandbox: Sandbox) -> None:
-    for path in ("/", "/sign-in", "/pay/design/ridge", "/thanks", "/library"):
+    for path in ("/", "/sign-in", "/pay/design/ridge", "/thanks", "/library", "/admin"):
         answer = http.get(path)
         assert answer.status_code == 200
         for address in re.findall(r'(?:src|href)="([^"#]+)"', answer.text):

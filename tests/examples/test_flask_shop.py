@@ -123,6 +123,49 @@ def test_a_pass_is_used_up(ada: Visitor) -> None:
     ada.page("/api/downloads/design/card", 403)
 
 
+def refund(ines: Visitor, amount: str, status: int = 200) -> str:
+    """Sends the form of the one payment that can be refunded."""
+    found = ines.page("/admin")
+    action = re.search(r'action="(/admin/refund/pay_\w+)"', found)
+    request_id = re.search(r'name="request_id" value="(\w+)"', found)
+    assert action
+    assert request_id
+    sent = {"amount": amount, "reason": "A misprint", "request_id": request_id[1]}
+    answer = ines.http.post(action[1], data=sent)
+    assert answer.status_code == status, answer.text
+    return answer.text
+
+
+def test_an_admin_gives_money_back_in_parts(ada: Visitor) -> None:
+    ada.buy("design/card")
+    assert "Only the shop&#39;s admins see this." in ada.page("/admin", 403)
+    (payment,) = ada.http.get("/api/payments/my-payments").json()["payments"]
+    path = f"/admin/refund/{payment['paymentId']}"
+    assert ada.http.post(path, data={"amount": ""}).status_code == 403
+    ada.http.post("/sign-in", data={"person": "ines"})
+    told = refund(ada, "2")
+    assert "partially refunded" in told
+    assert "refund of 2.00 USD: succeeded, A misprint" in told
+    assert "Only 2.99 USD can be refunded." in refund(ada, "3.00", 409)
+    assert "is no amount" in refund(ada, "much", 422)
+    assert "refund of 2.99 USD: succeeded" in refund(ada, "")
+    assert "<form" not in ada.page("/admin")
+    ada.sandbox.flush()
+    ada.http.post("/sign-in", data={"person": "ada"})
+    assert "Your payment was returned, and access with it." in ada.page("/library")
+    assert "is now\n    refunded" in ada.page(f"/thanks/{payment['paymentId']}")
+
+
+def test_a_dispute_is_told_and_keeps_the_money_from_being_refunded(ada: Visitor) -> None:
+    ada.buy("design/card")
+    (intent,) = ada.sandbox.objects("payment_intent")
+    ada.sandbox.disputes.open(intent["id"])
+    ada.sandbox.flush()
+    ada.http.post("/sign-in", data={"person": "ines"})
+    assert "dispute: needs response, the bank has the money" in ada.page("/admin")
+    assert "it cannot be refunded too" in refund(ada, "", 409)
+
+
 def test_a_lost_webhook_keeps_nobody_waiting(ada: Visitor) -> None:
     for event in ("payment_intent.succeeded", "charge.succeeded"):
         ada.sandbox.disturb_next(Disturbance.DROP, event)

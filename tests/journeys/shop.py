@@ -57,7 +57,7 @@ from payfulfill.models import (
 )
 from payfulfill.ports import Body, IntentAnswer, Observed, Target
 from payfulfill.pricing import CoursePricing, DesignPricing, FixedPrice, PriceList
-from payfulfill.refunds import COMMAND
+from payfulfill.refunding import COMMAND
 from payfulfill.rules import Policy, is_open, refunds
 from payfulfill.sandbox import Endpoint, ManualClock, Sandbox
 from payfulfill.stores import AsyncMemoryStore, AsyncSQLiteStore, MemoryStore, SQLiteStore

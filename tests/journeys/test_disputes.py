@@ -7,11 +7,17 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from tests.journeys.shop import ADMIN, COURSE, DAY, DESIGN, PRO, Json, Shop
+from tests.journeys.shop import ADA, ADMIN, COURSE, DAY, DESIGN, PRO, Json, Shop
 
 from payfulfill import Payment, Policy
-from payfulfill.errors import GatewayUnavailable, NotRefundable, PaymentDisputed
-from payfulfill.models import Dispute, OutcomeKind, PaymentStatus, PurchaseState
+from payfulfill.errors import (
+    Forbidden,
+    GatewayUnavailable,
+    InvalidRequest,
+    NotRefundable,
+    PaymentDisputed,
+)
+from payfulfill.models import Dispute, OutcomeKind, PaymentStatus, PurchaseState, RefundStatus
 from payfulfill.sandbox import Fault
 
 RETRIEVE = "disputes.retrieve"
@@ -455,6 +461,74 @@ def test_a_radar_review_in_any_order(shop: Shop, payment: Payment, order: int) -
         assert shop.hear(shop.said(kind)).kind is OutcomeKind.DONE
     assert shop.check().allowed
     assert shop.reviews() == {}
+
+
+@pytest.mark.parametrize("begin", [warned, flagged])
+def test_a_suspicion_that_an_admin_lays_to_rest(
+    shop: Shop, begin: Callable[[Shop, Payment], Json]
+) -> None:
+    shop.policy = Policy(fraud_warnings="suspend", radar_reviews="suspend")
+    shop.reopen()
+    payment = shop.buy()
+    begin(shop, payment)
+    shop.catch_up()
+    assert not shop.check().allowed
+    with pytest.raises(Forbidden):
+        shop.call(shop.payments.trust, payment.id, actor=ADA, reason="it is me")
+    with pytest.raises(InvalidRequest):
+        shop.call(shop.payments.trust, payment.id, actor=ADMIN, reason=" ")
+    for _ in range(2):
+        shop.call(shop.payments.trust, payment.id, actor=ADMIN, reason="she called us")
+        assert shop.check().allowed
+        assert shop.reviews() == {}
+
+
+def test_a_new_warning_is_not_laid_to_rest_with_the_old(shop: Shop) -> None:
+    shop.policy = Policy(fraud_warnings="suspend")
+    shop.reopen()
+    payment = shop.buy()
+    for _ in range(2):
+        warned(shop, payment)
+        shop.catch_up()
+        assert not shop.check().allowed
+        shop.call(shop.payments.trust, payment.id, actor=ADMIN, reason="she called us")
+        assert shop.check().allowed
+
+
+@pytest.mark.parametrize(("begin", "review"), [(warned, "warning"), (flagged, "radar")])
+def test_a_suspicion_that_has_the_money_given_back(
+    shop: Shop, begin: Callable[[Shop, Payment], Json], review: str
+) -> None:
+    shop.policy = Policy(fraud_warnings="refund", radar_reviews="refund")
+    shop.reopen()
+    payment = shop.buy()
+    suspicion = begin(shop, payment)
+    shop.catch_up()
+    assert shop.check().code == "suspended"
+    (asked,) = shop.refunds(payment)
+    assert asked.status is RefundStatus.REQUESTED  # it waits for who works off pending events
+    shop.sandbox.fail_next("refunds.create", Fault.ERROR_500)
+    for _ in range(3):
+        shop.process_pending()
+        shop.catch_up()
+        shop.clock.advance(60)
+    (refund,) = shop.refunds(payment)
+    assert refund.id == f"rfd_{suspicion['id']}"
+    assert refund.requested_by == "payfulfill"
+    assert shop.check().code == "revoked"
+    assert shop.get(payment).status is REFUNDED
+    assert refund.status is RefundStatus.SUCCEEDED
+
+
+def test_what_is_disputed_already_is_not_given_back_by_a_warning(shop: Shop) -> None:
+    shop.policy = Policy(fraud_warnings="refund")
+    shop.reopen()
+    payment = shop.buy()
+    opened = dispute(shop, payment)
+    warned(shop, payment)
+    then(shop, "win", opened)
+    shop.process_pending()
+    assert shop.refunds(payment) == []
 
 
 def test_a_warning_that_ends_in_a_dispute(shop: Shop, payment: Payment) -> None:

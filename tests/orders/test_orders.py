@@ -16,6 +16,7 @@ from payfulfill.stripe import events
 from payfulfill.stripe.events import Event, Reading
 from payfulfill.stripe.reversals import dispute_standing
 from payfulfill.webhooks import core
+from payfulfill.webhooks.steps import FOREIGN
 
 if TYPE_CHECKING:
     from tests.orders.telling import Story
@@ -55,7 +56,7 @@ def last_refund_wins(patch: Patch) -> None:
 
 def dropped_when_not_known(patch: Patch) -> None:
     """What belongs to no payment that is known is another's."""
-    patch.setattr(core, "_without_payment", lambda _: core._FOREIGN)
+    patch.setattr(core, "without_payment", lambda _: FOREIGN)
 
 
 def counting_what_the_charge_says(patch: Patch) -> None:

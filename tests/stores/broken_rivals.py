@@ -10,7 +10,7 @@ from typing import Any
 from tests.stores import row_locks
 from tests.stores.row_locks import AsyncRowLockStore, RowLockStore
 
-from payfulfill.models import ProductRef, StoredEvent
+from payfulfill.models import ProductRef, Review, StoredEvent
 from payfulfill.ports import Body, Taken
 from payfulfill.stores import SQLiteStore, memory
 
@@ -70,6 +70,22 @@ class CheckThenInsert(RowLockStore):
             if key in self.visible(table):
                 return False
             self.written.setdefault(table, {})[key] = row  # no lock, and no second look
+            return True
+
+
+class PutsByWhatItSawFirst(RowLockStore):
+    """It reads whether the review is open, then waits for the lock, and opens it all the same."""
+
+    class Reviews(memory._Reviews):
+        def __init__(self, transaction: Any) -> None:
+            super().__init__(transaction)
+            self._seen: dict[str, Review | None] = {}
+
+        async def put(self, review: Review) -> bool:
+            held = self._seen.setdefault(review.id, self._tx.tables["reviews"].get(review.id))
+            if held is not None and held.closed_at is None:
+                return False
+            self._tx.put("reviews", review.id, review)
             return True
 
 

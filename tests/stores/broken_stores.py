@@ -134,6 +134,59 @@ class ReopensReviews(_Broken):
             return False
 
 
+class KeepsReviewsClosed(_Broken):
+    """An upsert that leaves a row alone that is there."""
+
+    class Reviews(memory._Reviews):
+        async def put(self, review: Review) -> bool:
+            return await self.add(review)
+
+
+class OpensOpenReviews(_Broken):
+    """An upsert that does not look whether the review is open, and tells the operator again."""
+
+    class Reviews(memory._Reviews):
+        async def put(self, review: Review) -> bool:
+            self._tx.put("reviews", review.id, review)
+            return True
+
+
+class KeepsOldWords(_Broken):
+    """What is opened again tells of the last time."""
+
+    class Reviews(memory._Reviews):
+        async def put(self, review: Review) -> bool:
+            held = self._tx.tables["reviews"].get(review.id)
+            if held is not None and held.closed_at is not None:
+                self._tx.put("reviews", review.id, replace(held, closed_at=None))
+                return True
+            return await self.add(review)
+
+
+class ClosesNothing(_Broken):
+    class Reviews(memory._Reviews):
+        async def close(self, review_id: str, at: datetime) -> None:
+            pass
+
+
+class ForgetsClosedReviews(_Broken):
+    """It deletes the row, so that what is opened once is opened again."""
+
+    class Reviews(memory._Reviews):
+        async def close(self, review_id: str, at: datetime) -> None:
+            held = self._tx.tables["reviews"].get(review_id)
+            if held is not None:
+                code = f"deleted {review_id}"
+                self._tx.put("reviews", review_id, replace(held, id=code, closed_at=at))
+
+        async def add(self, review: Review) -> bool:
+            held = self._tx.tables["reviews"].get(review.id)
+            if held is not None and held.id != review.id:
+                self._tx.put("reviews", review.id, review)
+                return True
+            return await super().add(review)
+
+
 class IgnoresCase(_Broken):
     """A collation that takes some ids for one another."""
 

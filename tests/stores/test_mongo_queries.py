@@ -14,6 +14,7 @@ from payfulfill.stores.mongo_schema import SCHEMA, options
 from payfulfill.testing.contract.events import EventContract
 from payfulfill.testing.contract.payments import PaymentContract
 from payfulfill.testing.contract.purchases import PurchaseContract
+from payfulfill.testing.contract.reviews import ReviewContract
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ class _Queries:
         return drive(body(MongoUnitOfWork(self.collections, Transaction(None), None)))
 
 
-class TestMongoQueries(PaymentContract, PurchaseContract, EventContract):
+class TestMongoQueries(PaymentContract, PurchaseContract, EventContract, ReviewContract):
     @pytest.fixture
     def store(self) -> _Queries:
         return _Queries()

@@ -6,6 +6,7 @@ import copy
 import functools
 import itertools
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,13 +16,16 @@ from hypothesis import strategies as st
 
 from payfulfill.facts import (
     CANCELED,
+    CLOSED,
     OPEN,
     SUCCEEDED,
     TABLE,
     Join,
+    fact_key,
     intent_key,
     intents,
     join,
+    known,
     order_key,
     rank,
 )
@@ -41,6 +45,28 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 attempts = st.fixed_dictionaries(
     {"at": times, "code": st.sampled_from(["", "expired_card"]), "message": st.text(max_size=2)}
 )
+REFUND_STEPS = ["pending", "requires_action", "succeeded", "failed", "canceled"]
+standings = st.tuples(
+    st.integers(1, 4),
+    st.fixed_dictionaries(
+        {
+            "status": st.sampled_from(["needs_response", "won", "lost"]),
+            "amount": st.integers(0, 3),
+            "refundable": st.booleans(),
+        }
+    ),
+).map(list)
+parameters = st.fixed_dictionaries(
+    {"payment_intent": st.sampled_from(["pi_1", "pi_2"]), "amount": st.integers(1, 3)}
+)
+
+
+def single(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
+    """What is set once."""
+    return values.map(lambda value: [value])
+
+
+whose = single(st.sampled_from(["pi_1", "pi_2"]))
 # What one observation may say of each field: a row for each row of the table.
 SAID: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "intent": {
@@ -49,13 +75,56 @@ SAID: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "amount_received": st.integers(0, 3),
         "paid_at": times,
         "attempts": st.dictionaries(st.sampled_from(["ch_1", "ch_2", "card::1"]), attempts),
-        "amount": st.integers(0, 3).map(lambda amount: [amount]),
-        "currency": words.map(lambda word: [word]),
-        "account": st.sampled_from(["", "acct_1"]).map(lambda account: [account]),
-        "livemode": st.booleans().map(lambda live: [live]),
+        "amount": single(st.integers(0, 3)),
+        "currency": single(words),
+        "account": single(st.sampled_from(["", "acct_1"])),
+        "livemode": single(st.booleans()),
     },
-    "order": {"settled_at": times, "withdrawn_at": times, "abandoned_at": times},
+    "refund": {
+        "status": st.sampled_from(REFUND_STEPS),
+        "intent": whose,
+        "amount": single(st.integers(0, 3)),
+        "created": times,
+        "failure": single(st.sampled_from(["expired_or_canceled_card", "unknown"])),
+        "request": single(st.sampled_from(["rfd_1", "rfd_2"])),
+    },
+    "request": {
+        "parameters": single(parameters),
+        "by": single(st.sampled_from(["root", "sue"])),
+        "why": single(st.text(max_size=2)),
+        "at": times,
+        "attempt": st.tuples(st.integers(1, 3), times).map(list),
+        "lost": st.integers(1, 3),
+        "refused_at": times,
+    },
+    "dispute": {
+        "intent": whose,
+        "created": times,
+        "funds": st.dictionaries(st.sampled_from(["txn_1", "txn_2"]), st.integers(-3, 3)),
+        "standing": standings,
+    },
+    "warning": {
+        "intent": whose,
+        "created": times,
+        "kind": single(st.sampled_from(["misc", "made_with_stolen_card"])),
+    },
+    "radar": {
+        "intent": whose,
+        "created": times,
+        "status": st.sampled_from([OPEN, CLOSED]),
+        "opened": single(st.sampled_from(["rule", "manual"])),
+        "closed": single(st.sampled_from(["approved", "refunded"])),
+    },
+    "order": {
+        "settled_at": times,
+        "withdrawn_at": times,
+        "abandoned_at": times,
+        "trusted": st.dictionaries(
+            st.sampled_from(["issfr_1", "prv_1"]), st.fixed_dictionaries({"at": times})
+        ),
+    },
 }
+IDS = {"intent": ["pi_1", "pi_2"], "order": ["pay_1"]}  # of other kinds, two each too
 
 
 def joined(field: str, kind: str) -> st.SearchStrategy[Any]:
@@ -70,14 +139,19 @@ def some_of(kind: str) -> st.SearchStrategy[Mapping[str, Any]]:
     return st.fixed_dictionaries({}, optional=SAID[kind]).filter(bool)
 
 
+def telling_of(kind: str) -> st.SearchStrategy[Facts]:
+    ids = st.sampled_from(IDS.get(kind, [f"{kind}_1", f"{kind}_2"]))
+    return st.builds(lambda id, fields: {fact_key(kind, id): fields}, ids, some_of(kind))
+
+
+kinds = st.sampled_from(list(TABLE))
 observations: st.SearchStrategy[Facts] = st.one_of(
-    st.builds(lambda id, fields: {intent_key(id): fields}, st.just("pi_1"), some_of("intent")),
-    st.builds(lambda id, fields: {intent_key(id): fields}, st.just("pi_2"), some_of("intent")),
-    st.builds(lambda id, fields: {order_key(id): fields}, st.just("pay_1"), some_of("order")),
-    st.builds(
-        lambda a, b: {intent_key("pi_1"): a, order_key("pay_1"): b},
-        some_of("intent"),
-        some_of("order"),
+    kinds.flatmap(telling_of),
+    # One answer of Stripe's may tell of several objects.
+    st.lists(kinds, min_size=2, max_size=3, unique=True).flatmap(
+        lambda some: st.tuples(*map(telling_of, some)).map(
+            lambda told: functools.reduce(operator.or_, told)
+        )
     ),
 )
 several = st.lists(observations, max_size=4)
@@ -134,6 +208,9 @@ def test_each_field_stays_json(kind: str, field: str, data: st.DataObject) -> No
 CHOOSING = [(kind, field) for kind, field in ROWS if TABLE[kind][field] in (max, min)] + [
     ("intent", "status"),
     ("intent", "step"),
+    ("refund", "status"),
+    ("dispute", "standing"),
+    ("radar", "status"),
 ]
 
 
@@ -155,43 +232,68 @@ def test_there_are_no_ties(kind: str, field: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "a", "b", "both"),
+    ("row", "a", "b", "both"),
     [
-        ("status", OPEN, OPEN, OPEN),
-        ("status", OPEN, CANCELED, CANCELED),
-        ("status", OPEN, SUCCEEDED, SUCCEEDED),
-        ("status", CANCELED, SUCCEEDED, SUCCEEDED),
-        ("step", [1, "processing"], [2, "requires_action"], [2, "requires_action"]),
-        ("step", [9, "a"], [10, "a"], [10, "a"]),
-        ("step", [2, "a"], [2, "b"], [2, "b"]),
-        ("amount_received", 0, 500, 500),
-        ("paid_at", 20, 10, 10),
-        ("amount", [500], [500], [500]),
-        ("amount", [500], [400], [400, 500]),
-        ("amount", [400, 500], [500], [400, 500]),
-        ("currency", ["usd"], ["eur"], ["eur", "usd"]),
-        ("account", [""], ["acct_1"], ["", "acct_1"]),
-        ("livemode", [True], [False], [False, True]),
-        ("livemode", [False], [False], [False]),
+        ("intent.status", OPEN, OPEN, OPEN),
+        ("intent.status", OPEN, CANCELED, CANCELED),
+        ("intent.status", OPEN, SUCCEEDED, SUCCEEDED),
+        ("intent.status", CANCELED, SUCCEEDED, SUCCEEDED),
+        ("intent.step", [1, "processing"], [2, "requires_action"], [2, "requires_action"]),
+        ("intent.step", [9, "a"], [10, "a"], [10, "a"]),
+        ("intent.step", [2, "a"], [2, "b"], [2, "b"]),
+        ("intent.amount_received", 0, 500, 500),
+        ("intent.paid_at", 20, 10, 10),
+        ("intent.amount", [500], [500], [500]),
+        ("intent.amount", [500], [400], [400, 500]),
+        ("intent.amount", [400, 500], [500], [400, 500]),
+        ("intent.currency", ["usd"], ["eur"], ["eur", "usd"]),
+        ("intent.account", [""], ["acct_1"], ["", "acct_1"]),
+        ("intent.livemode", [True], [False], [False, True]),
+        ("intent.livemode", [False], [False], [False]),
         (
-            "attempts",
+            "intent.attempts",
             {"ch_1": {"at": 1}},
             {"ch_2": {"at": 2}},
             {"ch_1": {"at": 1}, "ch_2": {"at": 2}},
         ),
-        ("attempts", {"ch_1": {"at": 1}}, {"ch_1": {"at": 1}}, {"ch_1": {"at": 1}}),
-        ("attempts", {"ch_1": {"at": 2}}, {"ch_1": {"at": 1}}, {"ch_1": {"at": 1}}),
-        ("attempts", {}, {}, {}),
+        ("intent.attempts", {"ch_1": {"at": 1}}, {"ch_1": {"at": 1}}, {"ch_1": {"at": 1}}),
+        ("intent.attempts", {"ch_1": {"at": 2}}, {"ch_1": {"at": 1}}, {"ch_1": {"at": 1}}),
+        ("intent.attempts", {}, {}, {}),
+        ("refund.status", "pending", "requires_action", "requires_action"),
+        ("refund.status", "requires_action", "succeeded", "succeeded"),
+        ("refund.status", "succeeded", "failed", "failed"),  # weeks later
+        ("refund.status", "failed", "canceled", "canceled"),
+        ("refund.status", "pending", "canceled", "canceled"),
+        ("refund.amount", [500], [500], [500]),
+        ("refund.amount", [500], [400], [400, 500]),
+        ("refund.created", 20, 10, 10),
+        ("request.attempt", [1, 90], [2, 10], [2, 10]),
+        ("request.lost", 1, 2, 2),
+        ("request.refused_at", 20, 10, 10),
+        ("dispute.funds", {"txn_1": -500}, {"txn_2": 500}, {"txn_1": -500, "txn_2": 500}),
+        ("dispute.funds", {"txn_1": -500}, {}, {"txn_1": -500}),
+        (
+            "dispute.standing",
+            [1, {"status": "won"}],
+            [2, {"status": "lost"}],
+            [2, {"status": "lost"}],
+        ),
+        (
+            "dispute.standing",
+            [10, {"status": "won"}],
+            [9, {"status": "lost"}],
+            [10, {"status": "won"}],
+        ),
+        ("radar.status", OPEN, CLOSED, CLOSED),
+        ("order.settled_at", 20, 10, 10),
+        ("order.withdrawn_at", 20, 10, 10),
+        ("order.abandoned_at", 20, 10, 10),
     ],
 )
-def test_what_each_join_gives(field: str, a: Any, b: Any, both: Any) -> None:
-    assert TABLE["intent"][field](a, b) == both
-    assert TABLE["intent"][field](b, a) == both
-
-
-@pytest.mark.parametrize("field", ["settled_at", "withdrawn_at", "abandoned_at"])
-def test_what_the_shop_did_first_counts(field: str) -> None:
-    assert TABLE["order"][field](20, 10) == TABLE["order"][field](10, 20) == 10
+def test_what_each_join_gives(row: str, a: Any, b: Any, both: Any) -> None:
+    kind, _, field = row.partition(".")
+    assert TABLE[kind][field](a, b) == both
+    assert TABLE[kind][field](b, a) == both
 
 
 @moderate
@@ -217,8 +319,8 @@ def test_a_union_does_not_depend_on_the_order_of_keys() -> None:
     """A store may give them back in another one."""
     law = TABLE["intent"]["attempts"]
     other = {"ch_1": {"at": 2, "code": ""}}
-    for known in ({"at": 1, "code": "x"}, {"code": "x", "at": 1}):
-        assert law({"ch_1": known}, other) == law(other, {"ch_1": known}) == {"ch_1": known}
+    for first in ({"at": 1, "code": "x"}, {"code": "x", "at": 1}):
+        assert law({"ch_1": first}, other) == law(other, {"ch_1": first}) == {"ch_1": first}
 
 
 # --- The laws, for all that is known -------------------------------------------------------------
@@ -294,19 +396,29 @@ def test_facts_survive_a_store(tellings: list[Facts], news: Facts) -> None:
     assert join(loaded, facts) is loaded
 
 
+STEPS = {
+    "intent": [OPEN, CANCELED, SUCCEEDED],
+    "refund": REFUND_STEPS,
+    "radar": [OPEN, CLOSED],
+}
+
+
 @moderate
 @given(several)
 def test_terminal_facts_never_regress(tellings: list[Facts]) -> None:
-    order = [None, OPEN, CANCELED, SUCCEEDED]
     for length in range(len(tellings)):
         before, after = together(tellings[:length]), together(tellings[: length + 1])
         for key in after:
             was, now = before.get(key, {}), after[key]
+            order = [None, *STEPS.get(key.partition(":")[0], ())]
             assert order.index(now.get("status")) >= order.index(was.get("status"))
-            assert now.get("amount_received", 0) >= was.get("amount_received", 0)
-            for field in ("paid_at", "settled_at", "withdrawn_at", "abandoned_at"):
+            for field in ("amount_received", "lost"):
+                assert now.get(field, 0) >= was.get(field, 0)
+            for field in ("paid_at", "created", "refused_at", "settled_at", "abandoned_at"):
                 if field in was:
                     assert now[field] <= was[field]
+            for field in ("funds", "attempts"):
+                assert now.get(field, {}).keys() >= was.get(field, {}).keys()
 
 
 # --- Finding one's way ---------------------------------------------------------------------------
@@ -323,11 +435,29 @@ def test_intents_are_found_in_order() -> None:
     assert list(found) == [("pi_10", {"status": CANCELED}), ("pi_2", {"status": OPEN})]
 
 
+def test_objects_of_a_kind_are_found_in_order() -> None:
+    facts: Facts = {
+        fact_key("refund", "re_2"): {"status": "failed"},
+        fact_key("request", "rfd_1"): {"at": 1},
+        fact_key("refund", "re_1"): {"status": "pending"},
+    }
+    assert known(facts, "refund") == [
+        ("re_1", {"status": "pending"}),
+        ("re_2", {"status": "failed"}),
+    ]
+    assert known(facts, "dispute") == []
+
+
 def test_an_id_with_a_colon_is_found_whole() -> None:
     assert [id for id, _ in intents({intent_key("a:b"): {}})] == ["a:b"]
 
 
 def test_keys_say_what_they_are_of() -> None:
-    assert intent_key("pi_1") == "intent:pi_1"
-    assert order_key("pay_1") == "order:pay_1"
-    assert {key.partition(":")[0] for key in (intent_key("x"), order_key("x"))} == set(TABLE)
+    assert intent_key("pi_1") == fact_key("intent", "pi_1") == "intent:pi_1"
+    assert order_key("pay_1") == fact_key("order", "pay_1") == "order:pay_1"
+
+
+@pytest.mark.parametrize("kind", list(TABLE))
+def test_no_kind_is_taken_for_another(kind: str) -> None:
+    facts: Facts = {fact_key(each, "x"): {} for each in TABLE}
+    assert known(facts, kind) == [("x", {})]

@@ -3,81 +3,32 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intent_key, join, order_key
-from payfulfill.models import Facts, Origin, Payment, PaymentStatus, ProductRef, Terms, utc
-from payfulfill.money import Money
-from payfulfill.rules import FINDINGS, Standing, assess, is_open
-
-moderate = settings(max_examples=150, deadline=None)
-
-CREATED_AT = datetime(2026, 3, 3, 12, tzinfo=UTC)
-PAID = 1_800_000_000  # seconds since the epoch
-
-PAYMENT = Payment(
-    id="pay_1",
-    buyer_id="7",
-    product=ProductRef("design", "1"),
-    title="A poster",
-    amount=Money(500, "USD"),
-    terms=Terms(),
-    quote_expires_at=CREATED_AT,
-    origin=Origin.STRIPE,
-    livemode=True,
-    created_at=CREATED_AT,
+from tests.unit.told import (
+    CREATED_AT,
+    PAID,
+    attempt,
+    charge,
+    codes,
+    dispute,
+    intent,
+    knowing,
+    order,
+    refund,
+    standing,
 )
 
+from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, order_key
+from payfulfill.models import Facts, PaymentStatus, utc
+from payfulfill.money import Money
+from payfulfill.rules import FINDINGS, assess, is_open
 
-def intent(status: str = OPEN, id: str = "pi_1", **fields: Any) -> Facts:
-    """What an event tells of an intent that is as it was quoted, but for `fields`."""
-    told = {
-        "status": status,
-        "amount": [500],
-        "currency": ["usd"],
-        "livemode": [True],
-        "account": [""],
-        "amount_received": 500 if status == SUCCEEDED else 0,
-        **({"paid_at": PAID} if status == SUCCEEDED else {}),
-        **fields,
-    }
-    return {intent_key(id): {name: value for name, value in told.items() if value is not None}}
-
-
-def charge(id: str = "pi_1", **fields: Any) -> Facts:
-    """What a charge tells of its intent: no amount, and no more than that it exists."""
-    least = {"status": OPEN, "currency": ["usd"], "livemode": [True], "account": [""]}
-    return {intent_key(id): {**least, **fields}}
-
-
-def order(**fields: int) -> Facts:
-    return {order_key("pay_1"): fields}
-
-
-def attempt(at: int, message: str) -> dict[str, Any]:
-    return {"at": at, "code": "card_declined", "message": message}
-
-
-def knowing(*tellings: Facts, **changes: Any) -> Payment:
-    nothing: Facts = {}
-    return replace(PAYMENT, facts=functools.reduce(join, tellings, nothing), **changes)
-
-
-def standing(*tellings: Facts, **changes: Any) -> Standing:
-    return assess(knowing(*tellings, **changes))
-
-
-def codes(found: Standing) -> list[str]:
-    return [finding.code for finding in found.findings]
-
+moderate = settings(max_examples=150, deadline=None)
 
 # --- The table, row by row -----------------------------------------------------------------------
 
@@ -156,6 +107,15 @@ ROWS: dict[str, tuple[list[Facts], PaymentStatus, bool, bool]] = {
         True,
     ),
     "settled": ([order(settled_at=PAID)], PaymentStatus.SUCCEEDED, True, True),
+    "refunded in part": (
+        [SUCCESS, refund(200)],
+        PaymentStatus.PARTIALLY_REFUNDED,
+        True,
+        True,
+    ),
+    "refunded": ([SUCCESS, refund(500)], PaymentStatus.REFUNDED, True, True),
+    "refunded before it was paid": ([intent(), refund(500)], PaymentStatus.PENDING, False, False),
+    "disputed": ([SUCCESS, dispute("lost", -500)], PaymentStatus.DISPUTED, True, True),
 }
 
 

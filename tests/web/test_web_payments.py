@@ -167,6 +167,8 @@ def test_status_tells_all_that_a_page_needs(web: Web) -> None:
         "amount": 3999,
         "amountText": "39.99 USD",
         "currency": "USD",
+        "refunded": 0,
+        "refundedText": "0.00 USD",
         "status": "pending",
         "step": "requires_payment_method",
         "lastError": None,

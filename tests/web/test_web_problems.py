@@ -154,6 +154,38 @@ def after(happening: Callable[[Web], object], call: Scene) -> Scene:
     return scene
 
 
+def refund(web: Web, payment: str, **more: Any) -> Answer:
+    return web.post("/payments/refund", {"paymentId": payment, **more}, user="root")
+
+
+def refund_paid(error: Exception, *methods: str) -> Scene:
+    """What Stripe says when a paid payment is to be refunded, and when it is asked what came of
+    that."""
+
+    def say() -> NoReturn:
+        raise error
+
+    def scene(web: Web) -> Answer:
+        payment = web.buy()
+        for method in methods:
+            web.shop.gateway.before[method].append(say)
+        return refund(web, payment)
+
+    return scene
+
+
+def refund_unpaid(web: Web) -> Answer:
+    return refund(web, web.create().json["paymentId"])
+
+
+def refund_disputed(web: Web) -> Answer:
+    payment = web.buy()
+    (intent,) = web.shop.intents()
+    web.shop.sandbox.disputes.open(intent)
+    web.shop.flush()
+    return refund(web, payment)
+
+
 def with_pass(then: Callable[[Web], object]) -> Callable[[Web], object]:
     def happening(web: Web) -> None:
         web.buy("pro", "subscription")
@@ -253,6 +285,24 @@ SCENES: dict[str, dict[tuple[int, str], Scene]] = {
         (503, "gateway_unavailable"): stripe_says(GatewayUnavailable(), 5),
         (503, "gateway_failed"): stripe_says(GatewayFailed(), 5),
         (503, "store_unavailable"): away(Web.create),
+    },
+    "refundPayment": {
+        (400, "malformed_json"): lambda web: web.post("/payments/refund", b"{", user="root"),
+        (400, "incomplete_body"): broken_off("/payments/refund"),
+        (403, "forbidden"): lambda web: web.post("/payments/refund", {"paymentId": web.buy()}),
+        (404, "not_found"): lambda web: refund(web, "pay_none"),
+        (409, "not_refundable"): refund_unpaid,
+        (409, "refund_too_large"): lambda web: refund(web, web.buy(), amount=999_999),
+        (409, "payment_disputed"): refund_disputed,
+        (413, "body_too_large"): too_long("/payments/refund", JSON_LIMIT),
+        (415, "unsupported_media_type"): lambda web: web.ask(
+            "POST", "/payments/refund", user="root", body=b"{}"
+        ),
+        (422, "invalid_request"): lambda web: refund(web, "pay_1", amount=0),
+        (502, "gateway_refused"): refund_paid(GatewayRefused("not with this key"), "refund"),
+        (503, "gateway_unavailable"): refund_paid(GatewayUnavailable(), "refund"),
+        (503, "gateway_failed"): refund_paid(GatewayFailed(), "refund", "read"),
+        (503, "store_unavailable"): away(lambda web: refund(web, "pay_1")),
     },
     "takeWebhook": {
         (400, "incomplete_body"): broken_off(WEBHOOK),

@@ -72,6 +72,7 @@ def test_in_parts(web: Web) -> None:
     web.shop.flush()
     status = web.status(payment).json
     assert (status["status"], status["refunded"]) == ("partially_refunded", 1000)
+    assert status["refundedText"] == "10.00 USD"
     assert refund(web, payment).json["amount"] == 2999
     assert web.download().code == "revoked"
 

@@ -9,9 +9,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -86,7 +88,11 @@ def check(out: TextIO, *, store: Kind = "sqlite", url: str | None = None) -> boo
         PayfulfillError: the server can't be used.
     """
     terminal = Terminal(out)
-    with open_home(store, url, clean=True) as home, open_world(store=home.settings) as world:
+    with (
+        _warnings_left_out(),
+        open_home(store, url, clean=True) as home,
+        open_world(store=home.settings) as world,
+    ):
         _introduce(terminal, world, home)
         claims, complete = _tell(terminal, world)
     failed = sum(not claim.holds for claim in claims)
@@ -103,12 +109,24 @@ def check(out: TextIO, *, store: Kind = "sqlite", url: str | None = None) -> boo
     return True
 
 
+@contextmanager
+def _warnings_left_out() -> Iterator[None]:
+    """Keeps the log's warnings for a shop's operator out of the story; errors stay."""
+    logger = logging.getLogger("payfulfill")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def _invite(terminal: Terminal, world: World, home: Home, data: Path | None) -> None:
     terminal.text(f"payfulfill {__version__}: a shop to click through", colour="bold")
     terminal.text()
     terminal.table(
         [
-            ("shop", world.url, "sign in as Ada or as Bob"),
+            ("shop", world.url, "sign in as Ada or as Bob, or as Ines, its admin"),
             ("Stripe", f"{world.sandbox.url}/", "the sandbox's page: see what happens"),
         ]
     )

@@ -150,6 +150,51 @@ def lost_webhook(world: World) -> Iterator[Line]:
     yield Claim("nothing is bought twice", purchases, _purchases(world.bob))
 
 
+def refunded(world: World) -> Iterator[Line]:
+    """Ines gives Bob his money back, in two parts."""
+    payment = _latest(world.bob)
+    reply = yield from _refund(world.bob, payment)
+    yield Claim("Bob can't do that himself", (403, "forbidden"), _refusal(reply))
+    sent = len(world.sandbox.deliveries)
+    yield from _refund(world.ines, payment, 1000)
+    yield from _webhooks(world, sent)
+    payment = yield from _status(world.bob, payment["paymentId"])
+    yield Claim("a part went back", ("partially_refunded", 1000), _status_and_refunded(payment))
+    reply = yield from _download(world.bob, TIDE)
+    yield Claim("the poster is still his", 200, reply.status_code)
+    reply = yield from _refund(world.ines, payment, payment["amount"])
+    yield Claim("no more goes back than came in", (409, "refund_too_large"), _refusal(reply))
+    sent = len(world.sandbox.deliveries)
+    yield from _refund(world.ines, payment)
+    yield from _webhooks(world, sent)
+    payment = yield from _status(world.bob, payment["paymentId"])
+    yield Claim("all went back", ("refunded", payment["amount"]), _status_and_refunded(payment))
+    reply = yield from _download(world.bob, TIDE)
+    yield Claim("access went with it", (403, "revoked"), _refusal(reply))
+
+
+def disputed(world: World) -> Iterator[Line]:
+    """Ada's bank takes the money back, and has to return it."""
+    sent = len(world.sandbox.deliveries)
+    yield Asked("Bank", "takes the money back from the shop, for Ada questions the payment")
+    dispute = world.sandbox.disputes.open(_intent(world, world.ada))
+    yield from _webhooks(world, sent)
+    payment = yield from _status(world.ada, _latest(world.ada)["paymentId"])
+    yield Claim("the payment is disputed", "disputed", payment["status"])
+    reply = yield from _download(world.ada, RIDGE)
+    yield Claim("access is on hold", (403, "suspended"), _refusal(reply))
+    found = yield from _to_look_at(world, payment)
+    yield Claim("somebody at the shop is told", ["disputed"], found)
+    sent = len(world.sandbox.deliveries)
+    yield Asked("Bank", "decides for the shop, and gives it the money again")
+    world.sandbox.disputes.win(dispute["id"])
+    yield from _webhooks(world, sent)
+    reply = yield from _download(world.ada, RIDGE)
+    yield Claim("access is back", 200, reply.status_code)
+    found = yield from _to_look_at(world, payment)
+    yield Claim("there is nothing left to look at", [], found)
+
+
 def used_up(world: World) -> Iterator[Line]:
     """Ada's pass opens every poster, three times."""
     sent = len(world.sandbox.deliveries)
@@ -208,6 +253,16 @@ STORY: Final = (
         "Bob pays, and the webhooks get lost",
         "Whoever waits for a payment makes the shop ask Stripe itself.",
         lost_webhook,
+    ),
+    Step(
+        "The shop gives Bob his money back, in two parts",
+        "Access ends when all of it went back; a shop may choose otherwise.",
+        refunded,
+    ),
+    Step(
+        "Ada's bank disputes her payment, and the shop wins",
+        "Access follows the money: on hold while the bank has it, and back when it is won.",
+        disputed,
     ),
     Step(
         "Ada buys the monthly pass, and uses it up",
@@ -279,6 +334,30 @@ def _download(visitor: Visitor, ref: str) -> Generator[Line, None, httpx.Respons
     return reply
 
 
+def _refund(
+    visitor: Visitor, payment: Json, amount: int | None = None
+) -> Generator[Line, None, httpx.Response]:
+    """Somebody asks for a payment's money to be given back: a part, or all that is left."""
+    much = "all that is left" if amount is None else f"{amount} cents"
+    yield Asked(visitor.name.title(), f"POST /api/payments/refund  {much}")
+    sent = {"paymentId": payment["paymentId"], "amount": amount}
+    reply = visitor.post("/api/payments/refund", sent)
+    made = reply.json()
+    told = f"{made['amountText']}  {made['status']}" if reply.is_success else ""
+    yield Answered(f"HTTP {reply.status_code}  {told}" if told else _words(reply))
+    return reply
+
+
+def _to_look_at(world: World, payment: Json) -> Generator[Line, None, list[str]]:
+    """What the admin's page says that a person must look at."""
+    yield Asked("Ines", "GET /shop/admin/payments")
+    payments = _listed(world.ines, "/shop/admin/payments", "payments")
+    mine = next(each for each in payments if each["paymentId"] == payment["paymentId"])
+    found = [str(each["code"]) for each in mine["reviews"]]
+    yield Answered(f"to look at: {', '.join(found) or 'nothing'}")
+    return found
+
+
 def _words(reply: httpx.Response) -> str:
     if reply.is_success:
         return f"HTTP {reply.status_code}"
@@ -338,6 +417,10 @@ def _named(product: Json) -> str:
 def _secret_and_status(payment: Json) -> tuple[str | None, str]:
     secret = payment["clientSecret"]
     return "a secret" if secret else None, payment["status"]
+
+
+def _status_and_refunded(payment: Json) -> tuple[str, int]:
+    return payment["status"], payment["refunded"]
 
 
 def _sha256(content: bytes) -> str:

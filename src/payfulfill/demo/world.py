@@ -33,6 +33,7 @@ class World:
         folder: The shop's database and its files.
         ada: Somebody who is signed in, and
         bob: somebody else.
+        ines: The shop's admin.
     """
 
     sandbox: Sandbox
@@ -40,6 +41,7 @@ class World:
     folder: Path
     ada: Visitor
     bob: Visitor
+    ines: Visitor
 
     def post_event(self, body: bytes, signature: str) -> httpx.Response:
         """What the shop answers when anybody at all posts an event to it."""
@@ -103,10 +105,10 @@ def open_world(
         )
         stack.enter_context(serving(app, listener))
         stack.callback(sandbox.stop)  # first of all, lest it call a shop that is closed
-        ada, bob = (Visitor(name, url, sandbox.url) for name in ("ada", "bob"))
-        stack.callback(ada.close)
-        stack.callback(bob.close)
-        yield World(sandbox, url, folder, ada, bob)
+        people = [Visitor(name, url, sandbox.url) for name in ("ada", "bob", "ines")]
+        for each in people:
+            stack.callback(each.close)
+        yield World(sandbox, url, folder, *people)
 
 
 def _temporary(stack: ExitStack) -> Path:

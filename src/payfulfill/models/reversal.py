@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from payfulfill.models.product import ProductRef, Terms
 
 if TYPE_CHECKING:
     from payfulfill.money import Money
+
+
+REQUEST_ID: Final = re.compile(r"^[A-Za-z0-9_-]{1,100}$")
+"""What a caller's id of a refund looks like."""
 
 
 class RefundStatus(StrEnum):

@@ -53,6 +53,7 @@ from payfulfill.models import (
     Refund,
     require_limit,
 )
+from payfulfill.models.reversal import REQUEST_ID
 from payfulfill.money import Money
 from payfulfill.payments.plan import (
     Abandon,
@@ -76,8 +77,9 @@ from payfulfill.ports import (
     UnitOfWork,
     is_slow,
 )
-from payfulfill.refunds import REQUEST_ID, RefundCore, Request
-from payfulfill.rules import Policy, is_open, spans
+from payfulfill.refunding import Request
+from payfulfill.refunds import RefundCore
+from payfulfill.rules import Policy, is_open, spans, suspicions
 
 T = TypeVar("T")
 
@@ -567,6 +569,19 @@ class PaymentCore:
         target = Target(payment.buyer_id, payment.product, payment.id)
         id = self._refunds.request_id(request_id)
         return await self._refunds.make(target, Request(id, amount, actor.id, reason))
+
+    async def trust(self, payment_id: str, actor: Buyer, reason: str) -> Payment:
+        """See `PaymentService.trust`."""
+        if not actor.is_admin:
+            raise Forbidden("Only admins may lay a suspicion to rest.")
+        if not reason.strip():
+            raise InvalidRequest("a suspicion that is laid to rest needs a reason, for later")
+        payment = await self.get(payment_id, actor)
+        told = {"by": actor.id, "why": reason, "at": int(self._clock.now().timestamp())}
+        trusted = {suspicion.id: told for suspicion in suspicions(payment)}
+        if not trusted:
+            return payment
+        return await self._observe(payment, {order_key(payment.id): {"trusted": trusted}})
 
     # --- without money -----------------------------------------------------------------------
 

@@ -160,6 +160,17 @@ class PaymentService:
         """
         return drive(self._core.refund(payment_id, actor, amount, reason, request_id))
 
+    def trust(self, payment_id: str, *, actor: Buyer, reason: str) -> Payment:
+        """Lays to rest what Stripe or a card network suspects of a payment by now: the reviews of
+        it are closed, and access that a policy had suspended comes back.
+
+        Raises:
+            Forbidden: `actor` is no admin.
+            NotFound: there is no such payment.
+            InvalidRequest: there is no reason given.
+        """
+        return drive(self._core.trust(payment_id, actor, reason))
+
     def grant(self, buyer: Buyer, ref: ProductRef, *, actor: Buyer, reason: str) -> Payment:
         """Gives a product to a buyer without money; recorded as granted, by whom and why.
 
@@ -242,6 +253,10 @@ class AsyncPaymentService:
     ) -> Refund:
         """See `PaymentService.refund`."""
         return await self._core.refund(payment_id, actor, amount, reason, request_id)
+
+    async def trust(self, payment_id: str, *, actor: Buyer, reason: str) -> Payment:
+        """See `PaymentService.trust`."""
+        return await self._core.trust(payment_id, actor, reason)
 
     async def grant(self, buyer: Buyer, ref: ProductRef, *, actor: Buyer, reason: str) -> Payment:
         """See `PaymentService.grant`."""

@@ -10,7 +10,7 @@ from payfulfill.rules.access import REASONS, Right, decide, entry, rights
 from payfulfill.rules.payment import FINDINGS, Finding, Standing, assess, concerns, is_open
 from payfulfill.rules.policy import Policy, by_the_money, proportion
 from payfulfill.rules.purchase import Span, rank, spans
-from payfulfill.rules.reversals import disputes, refunds
+from payfulfill.rules.reversals import disputes, refunds, suspicions
 
 __all__ = [
     "FINDINGS",
@@ -32,4 +32,5 @@ __all__ = [
     "refunds",
     "rights",
     "spans",
+    "suspicions",
 ]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
+from payfulfill.colour import is_async_callable
 from payfulfill.errors import ConfigurationError
 from payfulfill.models import Dispute, PurchaseState, Returned
 
@@ -18,8 +19,9 @@ for more: it is asked refund by refund, to learn which of them ended it."""
 DisputePolicy = Callable[[Dispute], PurchaseState]
 """What a dispute does to access: `ACTIVE` is nothing, else `SUSPENDED` or `REVOKED`. Pure."""
 
-Response = Literal["note", "suspend"]
-"""What a suspicion does: it opens a review, or suspends access too."""
+Response = Literal["note", "suspend", "refund"]
+"""What a suspicion does: it opens a review; it suspends access too; it has the money given back
+too, before a dispute costs more. The refund is made by `WebhookHandler.process_pending`."""
 
 
 def full(returned: Returned) -> bool:
@@ -66,6 +68,11 @@ def by_the_money(dispute: Dispute) -> PurchaseState:
     return PurchaseState.REVOKED if dispute.status == "lost" else PurchaseState.SUSPENDED
 
 
+def _is_rule(rule: object) -> bool:
+    """Whether it can be asked and answers at once; a coroutine would count as a yes."""
+    return callable(rule) and not is_async_callable(rule)
+
+
 _REFUNDS: Final[dict[str, RefundPolicy]] = {"full": full, "any": any_refund}
 
 
@@ -81,8 +88,10 @@ class Policy:
         refunds: `"full"`: access ends when all was refunded. `"any"`: with the first refund.
             Or `proportion(share)`, or a function of your own.
         disputes: `by_the_money`, or a function of your own.
-        fraud_warnings: Whether an early fraud warning of a card network's suspends access, beside
-            the review that it opens: https://docs.stripe.com/radar/early-fraud-warnings
+        fraud_warnings: What an early fraud warning of a card network's does: `"note"` opens a
+            review, `"suspend"` suspends access too, until `PaymentService.trust` gives it back,
+            `"refund"` has the money given back too:
+            https://docs.stripe.com/radar/early-fraud-warnings
         radar_reviews: The same, while a payment waits to be reviewed in Stripe Radar:
             https://docs.stripe.com/radar/reviews
     """
@@ -93,21 +102,27 @@ class Policy:
     radar_reviews: Response = "note"
 
     def __post_init__(self) -> None:
-        if not callable(self.refunds) and self.refunds not in _REFUNDS:
+        if not (_is_rule(self.refunds) or self.refunds in tuple(_REFUNDS)):
             raise ConfigurationError(
-                f"refunds={self.refunds!r}: 'full', 'any', proportion(share) or a function"
+                f"refunds={self.refunds!r}: 'full', 'any', proportion(share) or a plain function"
             )
+        if not _is_rule(self.disputes):
+            raise ConfigurationError(f"disputes={self.disputes!r}: by_the_money or a function")
         for name, response in (
             ("fraud_warnings", self.fraud_warnings),
             ("radar_reviews", self.radar_reviews),
         ):
-            if response not in ("note", "suspend"):
-                raise ConfigurationError(f"{name}={response!r}: 'note' or 'suspend'")
+            if response not in get_args(Response):
+                raise ConfigurationError(f"{name}={response!r}: 'note', 'suspend' or 'refund'")
 
     def revokes(self, returned: Returned) -> bool:
         """Whether so much money back ends the access."""
         rule = self.refunds
         return (rule if callable(rule) else _REFUNDS[rule])(returned)
+
+    def response(self, kind: str) -> Response:
+        """What a suspicion of a kind does, `warning` or `radar`."""
+        return self.fraud_warnings if kind == "warning" else self.radar_reviews
 
 
 DEFAULT: Final = Policy()

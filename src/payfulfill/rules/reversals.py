@@ -148,18 +148,18 @@ def _dispute(id: str, fact: Mapping[str, Any]) -> Dispute:
 def suspicions(payment: Payment, facts: Facts | None = None) -> list[Suspicion]:
     """What Stripe or a card network suspects, and nobody has laid to rest."""
     facts = payment.facts if facts is None else facts
-    trusted_at = facts.get(order_key(payment.id), {}).get("trusted_at", -1)
-    return [one for one, created in _suspicions(facts) if created > trusted_at]
+    trusted = facts.get(order_key(payment.id), {}).get("trusted", {})
+    return [one for one in _suspicions(facts) if one.id not in trusted]
 
 
-def _suspicions(facts: Facts) -> Iterator[tuple[Suspicion, int]]:
+def _suspicions(facts: Facts) -> Iterator[Suspicion]:
     for id, fact in known(facts, "warning"):
         words = _first(fact, "kind") or "no reason given"
-        yield Suspicion(id, "warning", fact["intent"][0], words), fact["created"]
+        yield Suspicion(id, "warning", fact["intent"][0], words)
     for id, fact in known(facts, "radar"):
         if fact["status"] == OPEN:
             words = _first(fact, "opened") or "no reason given"
-            yield Suspicion(id, "radar", fact["intent"][0], words), fact["created"]
+            yield Suspicion(id, "radar", fact["intent"][0], words)
 
 
 def reversal(
@@ -179,8 +179,9 @@ def reversal(
     for dispute in disputes(payment, facts):
         if dispute.intent_id != intent_id:
             continue
-        disputed = disputed or dispute.funds_withdrawn
-        state = policy.disputes(dispute)
+        # Of what was won, less may come back than went: at another rate, or a little later.
+        disputed = disputed or (dispute.funds_withdrawn and dispute.status != "won")
+        state = PurchaseState(policy.disputes(dispute))
         if state is PurchaseState.REVOKED:
             revoked.append(dispute.created_at)
         suspended = suspended or state is PurchaseState.SUSPENDED
@@ -214,8 +215,7 @@ def _refunded(
 
 def _suspended(payment: Payment, facts: Facts, intent_id: str, policy: Policy) -> bool:
     """Whether a suspicion holds up the access."""
-    responses = {"warning": policy.fraud_warnings, "radar": policy.radar_reviews}
     return any(
-        one.intent_id == intent_id and responses[one.kind] == "suspend"
+        one.intent_id == intent_id and policy.response(one.kind) != "note"
         for one in suspicions(payment, facts)
     )

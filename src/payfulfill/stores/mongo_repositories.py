@@ -266,12 +266,13 @@ class _Reviews(_Repository):
     async def put(self, review: Review) -> bool:
         if await self.add(review):
             return True
-        again = {"detail": review.detail, "opened_at": review.opened_at, "closed_at": None}
+        opened_at = rows.stamp(review.opened_at)
+        again = {"detail": review.detail, "opened_at": opened_at, "closed_at": None}
         closed = {"_id": review.id, "closed_at": {"$ne": None}}
         return await self._change(closed, {"$set": again}) is not None
 
     async def close(self, review_id: str, at: datetime) -> None:
-        await self._set({"_id": review_id, "closed_at": None}, {"closed_at": at})
+        await self._set({"_id": review_id, "closed_at": None}, {"closed_at": rows.stamp(at)})
 
     async def open(self, limit: int) -> list[Review]:
         if not limit:

@@ -243,18 +243,17 @@ def interpret(event: Event) -> Reading:
     try:
         return handler(event, thing)
     except UnknownShape:
-        return _to_be_read(_KIND.get(handler), thing)
+        return _to_be_read(handler, thing)
 
 
-def _to_be_read(kind: Kind | None, thing: Mapping[str, Any]) -> Reading:
+def _to_be_read(handler: Handler, thing: Mapping[str, Any]) -> Reading:
     """What is left of an object of a shape that we do not know: it is read at our version."""
-    id, intent_id = thing.get("id"), intent_of(thing)
-    if kind == "charge" and intent_id is not None:
-        kind, id = "intent", intent_id
-    if kind is None or not is_text(id) or not id.startswith(_PREFIXES[kind]):
+    kind, id_of = _INSTEAD.get(handler, (None, _own_id))
+    id = id_of(thing)
+    if kind is None or id is None or not id.startswith(_PREFIXES[kind]):
         return Reading(unusable="not the shape of what it says it is")
     subject = Subject(kind, id)
-    intent_id = id if kind == "intent" else intent_id
+    intent_id = intent_of(thing) if kind in ("refund", "dispute") else id
     return Reading(
         intent_id=intent_id or "",
         payment_id=claimed_payment(thing),
@@ -265,11 +264,11 @@ def _to_be_read(kind: Kind | None, thing: Mapping[str, Any]) -> Reading:
 
 _PREFIXES: Final[Mapping[Kind, tuple[str, ...]]] = {
     "intent": ("pi_",),
-    "charge": ("ch_", "py_"),
     "refund": ("re_", "pyr_"),
+    "refunds": ("pi_",),
     "dispute": ("dp_", "du_", "pdp_"),
 }
-"""How Stripe's ids begin."""
+"""How the ids begin by which each kind is read."""
 
 
 def _intent(event: Event, intent: Mapping[str, Any]) -> Reading:
@@ -295,10 +294,9 @@ def _intent_step(event: Event, intent: Mapping[str, Any]) -> Reading:
 
 
 def _charge(event: Event, charge: Mapping[str, Any]) -> Reading:
-    intent_id = charge.get("payment_intent")
-    if intent_id is None:
+    if charge.get("payment_intent") is None:
         return Reading(ignored="a charge without a payment intent")
-    intent_id = text(intent_id)
+    intent_id = text(intent_of(charge))
     fields: dict[str, Any] = {
         "status": OPEN,  # the least that a charge tells of its intent
         "currency": [text(charge.get("currency"))],
@@ -330,6 +328,8 @@ def _charge_refunded(event: Event, charge: Mapping[str, Any]) -> Reading:
     listed = refunds.get("data") if isinstance(refunds, Mapping) else None
     facts = plain.facts
     for refund in listed if isinstance(listed, list) else ():
+        if not isinstance(refund, Mapping):
+            raise UnknownShape
         facts = join(facts, refund_facts({**refund, "payment_intent": plain.intent_id}))
     return replace(plain, facts=facts, read=Subject("refunds", plain.intent_id))
 
@@ -337,11 +337,13 @@ def _charge_refunded(event: Event, charge: Mapping[str, Any]) -> Reading:
 def _belonging(thing: Mapping[str, Any], facts: Facts, read: Subject | None = None) -> Reading:
     """What an object tells that belongs to a charge."""
     intent_id, charge = intent_of(thing), thing.get("charge")
-    charge_id = charge.get("id") if isinstance(charge, Mapping) else charge
     whose = None
     if intent_id is None:
-        if "payment_intent" in thing or not is_text(charge_id):
+        if thing.get("payment_intent") is not None:
+            raise UnknownShape
+        if "payment_intent" in thing or charge is None:
             return Reading(ignored="a charge without a payment intent")
+        charge_id = text(charge.get("id") if isinstance(charge, Mapping) else charge)
         whose = Subject("charge", charge_id)  # of a version that does not tell
     return Reading(
         intent_id=intent_id or "",
@@ -397,15 +399,23 @@ HANDLED: Final[Mapping[str, Handler]] = {
 }
 """The events that tell us something, and how each is read. All others are ignored."""
 
-_KIND: Final[Mapping[Handler, Kind]] = {
-    _intent: "intent",
-    _intent_step: "intent",
-    _charge: "charge",
-    _charge_refunded: "charge",
-    _refund: "refund",
-    _dispute: "dispute",
+IdOf = Callable[[Mapping[str, Any]], str | None]
+
+
+def _own_id(thing: Mapping[str, Any]) -> str | None:
+    id = thing.get("id")
+    return id if is_text(id) else None
+
+
+_INSTEAD: Final[Mapping[Handler, tuple[Kind, IdOf]]] = {
+    _intent: ("intent", _own_id),
+    _intent_step: ("intent", _own_id),
+    _charge: ("intent", intent_of),
+    _charge_refunded: ("refunds", intent_of),
+    _refund: ("refund", _own_id),
+    _dispute: ("dispute", _own_id),
 }
-"""What is read in place of an object of a shape that we do not know, where we can."""
+"""What is read in place of an object of a shape that we do not know, and by which id."""
 
 
 # --- Objects -------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from payfulfill.models import (
     RefundStatus,
     WebhookOutcome,
 )
-from payfulfill.refunds import REQUEST_ID
+from payfulfill.models.reversal import REQUEST_ID
+from payfulfill.money import Money
 from payfulfill.rules import refunds
 
 
@@ -146,10 +147,12 @@ class PaymentBody(_Out):
     succeeded_at: datetime | None
     purchase_id: str | None = Field(description="The purchase it led to.")
     refunded: _Amount = Field(description="How much went back, or is on its way.")
+    refunded_text: _AmountText
 
     @classmethod
     def of(cls, payment: Payment) -> PaymentBody:
         """A payment as its buyer sees it."""
+        back = sum(one.amount.amount for one in refunds(payment) if one.counts)
         return cls(
             payment_id=payment.id,
             product_type=payment.product.type,
@@ -164,7 +167,8 @@ class PaymentBody(_Out):
             created_at=payment.created_at,
             succeeded_at=payment.succeeded_at,
             purchase_id=payment.purchase_id,
-            refunded=sum(one.amount.amount for one in refunds(payment) if one.counts),
+            refunded=back,
+            refunded_text=str(Money(back, payment.amount.currency)),
         )
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from payfulfill.colour import settle
 from payfulfill.errors import (
@@ -24,14 +24,12 @@ from payfulfill.errors import (
     SignatureRejected,
     Unavailable,
 )
-from payfulfill.facts import intents, join
+from payfulfill.facts import join
 from payfulfill.fulfilment import Fulfilment, Recorded, numbered
 from payfulfill.joined import gateway_beside, is_joined
 from payfulfill.models import (
     EventStatus,
-    Facts,
     OutcomeKind,
-    Payment,
     Review,
     StoredEvent,
     Subject,
@@ -49,7 +47,8 @@ from payfulfill.ports import (
     UnitOfWork,
     is_slow,
 )
-from payfulfill.refunds import COMMAND, RefundCore
+from payfulfill.refunding import COMMAND
+from payfulfill.refunds import RefundCore
 from payfulfill.rules import FINDINGS, Policy
 from payfulfill.stripe.events import (
     HANDLED,
@@ -62,6 +61,21 @@ from payfulfill.stripe.events import (
     restored,
 )
 from payfulfill.stripe.signature import Verifier
+from payfulfill.webhooks.answers import about, outcome, rejected, report
+from payfulfill.webhooks.steps import (
+    DONE,
+    FOREIGN,
+    MISSING,
+    Ending,
+    Look,
+    Read,
+    Work,
+    belonging,
+    expected,
+    still_without_payment,
+    to_read,
+    without_payment,
+)
 
 T = TypeVar("T")
 
@@ -74,128 +88,14 @@ _NOTE: Final = 500  # characters of an error that are kept with its event
 _LEASE: Final = timedelta(seconds=30)
 _FIRST_DELAY: Final = timedelta(seconds=10)
 _LONGEST_DELAY: Final = timedelta(hours=1)
-_OK, _BAD_REQUEST, _TOO_LARGE, _UNAVAILABLE = 200, 400, 413, 503
+_BAD_REQUEST, _TOO_LARGE = 400, 413
 _FINAL: Final = (EventStatus.DONE, EventStatus.IGNORED, EventStatus.DEAD)
 _STATUS: Final[Mapping[OutcomeKind, EventStatus]] = {
     OutcomeKind(status.value): status for status in EventStatus
 }
 """How an event stands that came to such an end."""
-_ALARMING: Final = ("another account", "another mode", "clock_skew")
-"""Why an event may be turned away that an operator should hear of. A wrong signature is not among
-them: anyone can send one."""
-
 EVENT_TYPES: Final = tuple(HANDLED)
 """The events to choose for the endpoint at Stripe; any others are ignored."""
-
-
-class _Work(NamedTuple):
-    """One event on its way.
-
-    Attributes:
-        event: The event.
-        reading: What it tells.
-        row: What the store holds of it, or is to hold.
-        listed: Whether it was found to be due, as others may have found it too.
-    """
-
-    event: Event
-    reading: Reading
-    row: StoredEvent
-    listed: bool = False
-
-
-class _Ending(NamedTuple):
-    """What became of an event, for now or for good."""
-
-    kind: OutcomeKind
-    note: str | None = None
-    recorded: Recorded | None = None
-
-
-class _Read(NamedTuple):
-    """Something must be read from Stripe first.
-
-    Attributes:
-        subject: What.
-        number: The number that was taken for the answer; None while we look for the payment that
-            the event is about.
-    """
-
-    subject: Subject
-    number: int | None
-
-
-class _Look(NamedTuple):
-    """The same, with the event, which is leased to us meanwhile."""
-
-    work: _Work
-    read: _Read
-
-
-_DONE: Final = _Ending(OutcomeKind.DONE)
-_FOREIGN: Final = _Ending(OutcomeKind.IGNORED, "not ours")
-_MISSING: Final = _Ending(OutcomeKind.DEAD, "its payment is not in the store")
-
-
-def _expected(reading: Reading) -> _Ending:
-    """How an event will end, as far as it tells by itself."""
-    if reading.unusable is not None:
-        return _Ending(OutcomeKind.DEAD, reading.unusable)
-    if reading.ignored is not None:
-        return _Ending(OutcomeKind.IGNORED, reading.ignored)
-    return _DONE
-
-
-def _without_payment(reading: Reading) -> _Ending | _Read:
-    """How an event ends whose payment we do not know, or what will tell.
-
-    Only what is proven to be another's is ignored.
-    """
-    if reading.payment_id is not None:
-        return _MISSING
-    if reading.carries_intent:
-        return _FOREIGN
-    return _Read(reading.whose or Subject("intent", reading.intent_id), None)
-
-
-def _still_without_payment(read: _Read, answer: Observed | None) -> _Ending | _Read:
-    """The same, once Stripe was asked; no answer: our account has no such object."""
-    if answer is None:
-        return _FOREIGN
-    if answer.payment_id is not None:
-        return _MISSING
-    if answer.intent_id is None or read.subject.kind == "intent":
-        return _FOREIGN
-    return _Read(Subject("intent", answer.intent_id), None)
-
-
-def _to_read(reading: Reading, payment: Payment) -> Subject | None:
-    """What else must be known before an event about a payment is done."""
-    if reading.read is None and _is_news(payment, reading.step):
-        return Subject("intent", reading.intent_id)
-    return reading.read
-
-
-def _belonging(reading: Reading, intent_id: str | None) -> Facts:
-    """What an event tells, once it is known to which intent it belongs."""
-    if reading.whose is None or intent_id is None:
-        return reading.facts
-    return {key: {**fields, "intent": [intent_id]} for key, fields in reading.facts.items()}
-
-
-def _is_news(payment: Payment, step: str | None) -> bool:
-    """Whether an event about the display status can change what we display.
-
-    It can if we show another one, or if a read is under way that may bring an older one.
-    """
-    if step is None or payment.intent_status is None:
-        return False
-    shown = [
-        intent["step"][0]
-        for id, intent in intents(payment.facts)
-        if id == payment.intent_id and "step" in intent
-    ]
-    return payment.intent_status != step or payment.reads > max(shown, default=0)
 
 
 class WebhookCore:
@@ -226,16 +126,16 @@ class WebhookCore:
                 f"{type(body).__name__} (a parsed and re-serialised body has another signature)"
             )
         if len(body) > MAX_BODY:
-            return _rejected(_TOO_LARGE, "body too large", f"it is longer than {MAX_BODY} bytes")
+            return rejected(_TOO_LARGE, "body too large", f"it is longer than {MAX_BODY} bytes")
         try:
             self._verifier.verify(body, header, self._clock.now())
         except SignatureRejected as error:
-            return _rejected(_BAD_REQUEST, error.reason, error.message)
+            return rejected(_BAD_REQUEST, error.reason, error.message)
         return await self._answer(self._work(parse(body)))
 
-    def _work(self, event: Event) -> _Work:
+    def _work(self, event: Event) -> Work:
         reading = self._read(event)
-        expected = _expected(reading)
+        ending = expected(reading)
         row = StoredEvent(
             account=event.account,
             id=event.id,
@@ -243,11 +143,11 @@ class WebhookCore:
             livemode=event.livemode,
             created_at=utc(event.created),
             received_at=self._clock.now(),
-            status=_STATUS[expected.kind],
-            note=expected.note,
-            payload=redacted(event) if expected.kind is OutcomeKind.DEAD else None,
+            status=_STATUS[ending.kind],
+            note=ending.note,
+            payload=redacted(event) if ending.kind is OutcomeKind.DEAD else None,
         )
-        return _Work(event, reading, row)
+        return Work(event, reading, row)
 
     def _read(self, event: Event) -> Reading:
         """What an event tells us; nothing, if it is of another account or mode."""
@@ -257,12 +157,12 @@ class WebhookCore:
             return Reading(ignored="another mode")
         return interpret(event)
 
-    async def _answer(self, work: _Work) -> WebhookOutcome:
+    async def _answer(self, work: Work) -> WebhookOutcome:
         """Does what can be done of an event, and says what became of it."""
         try:
             try:
                 step = await self._run(partial(self._first, work=work))
-                while isinstance(step, _Look):
+                while isinstance(step, Look):
                     step = await self._look(step)
                 ending = step
             except Unavailable:
@@ -274,14 +174,14 @@ class WebhookCore:
         except Unavailable as error:
             if is_joined(self._store):
                 raise
-            log.warning("Not acknowledged: %s", error, extra=_about(work.event))
-            return _outcome(work.event, _Ending(OutcomeKind.UNAVAILABLE, error.code))
-        _report(work.event, ending)
-        return _outcome(work.event, ending)
+            log.warning("Not acknowledged: %s", error, extra=about(work.event))
+            return outcome(work.event, Ending(OutcomeKind.UNAVAILABLE, error.code))
+        report(work.event, ending)
+        return outcome(work.event, ending)
 
     # --- the first transaction ----------------------------------------------------------------
 
-    async def _first(self, uow: UnitOfWork, work: _Work) -> _Ending | _Look:
+    async def _first(self, uow: UnitOfWork, work: Work) -> Ending | Look:
         """Stores the event and, where nothing more need be known, all its effects.
 
         The row is inserted as it will most likely end: it commits together with the effects, or
@@ -293,7 +193,7 @@ class WebhookCore:
             known = self._known(taken.event, listed=work.listed)
             if known is not None:
                 return known._replace(recorded=Recorded(taken.payment)) if taken.payment else known
-        work = _Work(work.event, work.reading, taken.event)
+        work = Work(work.event, work.reading, taken.event)
         return await self._write(uow, work, await self._process(uow, work, taken))
 
     async def _target(self, uow: UnitOfWork, told: Reading | Observed) -> Target | None:
@@ -303,14 +203,14 @@ class WebhookCore:
             target = await uow.refs.get(told.payment_id)
         return target
 
-    def _known(self, held: StoredEvent | None, *, listed: bool = False) -> _Ending | None:
+    def _known(self, held: StoredEvent | None, *, listed: bool = False) -> Ending | None:
         """What to answer for an event that the store holds; None if it is to be tried now."""
         if held is not None and held.status in _FINAL:
-            return _Ending(OutcomeKind.DUPLICATE, held.status.value)
+            return Ending(OutcomeKind.DUPLICATE, held.status.value)
         if held is not None and held.leased_until and held.leased_until > self._clock.now():
-            return _Ending(OutcomeKind.PENDING, "under way")
+            return Ending(OutcomeKind.PENDING, "under way")
         if held is not None and listed and self._is_put_off(held):
-            return _Ending(OutcomeKind.PENDING, "not due")
+            return Ending(OutcomeKind.PENDING, "not due")
         return None
 
     def _is_put_off(self, held: StoredEvent) -> bool:
@@ -318,38 +218,38 @@ class WebhookCore:
         later = held.next_try_at is not None and held.next_try_at > self._clock.now()
         return later and held.leased_until is None
 
-    async def _process(self, uow: UnitOfWork, work: _Work, taken: Taken) -> _Ending | _Read:
+    async def _process(self, uow: UnitOfWork, work: Work, taken: Taken) -> Ending | Read:
         """Joins what is certain. How the event ends, or what must be read from Stripe first."""
         reading = work.reading
-        expected = _expected(reading)
-        if expected is not _DONE:
-            return expected
+        ending = expected(reading)
+        if ending is not DONE:
+            return ending
         if taken.target is None:
-            return _without_payment(reading)
+            return without_payment(reading)
         if taken.payment is None:
-            return _MISSING
+            return MISSING
+        if reading.whose is not None:  # a claim names the payment, and nothing yet the intent
+            return Read(reading.whose, None)
         recorded = await self._fulfilment().record(
             uow, taken.payment, taken.slot, reading.facts, taken.siblings
         )
         return await self._go_on(uow, reading, recorded)
 
-    async def _go_on(
-        self, uow: UnitOfWork, reading: Reading, recorded: Recorded
-    ) -> _Ending | _Read:
+    async def _go_on(self, uow: UnitOfWork, reading: Reading, recorded: Recorded) -> Ending | Read:
         """How an event ends that was recorded, or what is still to be read for it."""
         payment = recorded.payment
-        subject = _to_read(reading, payment)
+        subject = to_read(reading, payment)
         if subject is None:
-            return _Ending(OutcomeKind.DONE, recorded=recorded)
+            return Ending(OutcomeKind.DONE, recorded=recorded)
         await uow.payments.save(replace(payment, reads=payment.reads + 1))
-        return _Read(subject, payment.reads + 1)
+        return Read(subject, payment.reads + 1)
 
-    async def _write(self, uow: UnitOfWork, work: _Work, step: _Ending | _Read) -> _Ending | _Look:
+    async def _write(self, uow: UnitOfWork, work: Work, step: Ending | Read) -> Ending | Look:
         """Writes what becomes of an event."""
-        if isinstance(step, _Read):
+        if isinstance(step, Read):
             row = self._leased(work)
             await uow.events.save(row)
-            return _Look(work._replace(row=row), step)
+            return Look(work._replace(row=row), step)
         row = work.row if _says(work.row, step) else self._ended(work, step)
         if row is not work.row:
             await uow.events.save(row)
@@ -359,7 +259,7 @@ class WebhookCore:
 
     # --- looks at Stripe, and the transactions after them --------------------------------------
 
-    async def _look(self, look: _Look) -> _Ending | _Look:
+    async def _look(self, look: Look) -> Ending | Look:
         """Reads from Stripe, with no transaction open, and goes on with the event."""
         answer: Observed | None
         try:
@@ -376,56 +276,57 @@ class WebhookCore:
             return (await self._gateway.retrieve(subject.id)).observed
         return await self._gateway.read(subject)
 
-    async def _after(
-        self, uow: UnitOfWork, look: _Look, answer: Observed | None
-    ) -> _Ending | _Look:
+    async def _after(self, uow: UnitOfWork, look: Look, answer: Observed | None) -> Ending | Look:
         """Joins what was read, and ends the event or finds what is to be read next."""
         work = look.work
         held = await uow.events.lock(work.row.account, work.row.id)
         if held != work.row:  # our lease ran out, and another took it
-            return self._known(held) or _Ending(OutcomeKind.PENDING, "under way")
+            return self._known(held) or Ending(OutcomeKind.PENDING, "under way")
         return await self._write(uow, work, await self._conclude(uow, look, answer))
 
     async def _conclude(
-        self, uow: UnitOfWork, look: _Look, answer: Observed | None
-    ) -> _Ending | _Read:
+        self, uow: UnitOfWork, look: Look, answer: Observed | None
+    ) -> Ending | Read:
         reading, number = look.work.reading, look.read.number
         target = await self._target(uow, reading)
         if target is None and answer is not None:
             target = await self._target(uow, answer)
         if target is None:
-            return _still_without_payment(look.read, answer)
-        facts = _belonging(reading, answer.intent_id if answer else None)
+            return still_without_payment(look.read, answer)
+        intent_id = answer.intent_id if answer else None
+        if intent_id is None and look.read.subject == reading.whose:
+            return FOREIGN
+        facts = belonging(reading, intent_id)
         if answer is not None:
             facts = join(facts, answer.facts if number is None else numbered(answer, number))
         recorded = await self._fulfilment().observe(uow, target, facts)
         if recorded is None:
-            return _MISSING
+            return MISSING
         if number is None:  # now it is known whose it is
             return await self._go_on(uow, reading, recorded)
-        return _Ending(OutcomeKind.DONE, recorded=recorded)
+        return Ending(OutcomeKind.DONE, recorded=recorded)
 
-    async def _postpone(self, uow: UnitOfWork, work: _Work, error: PayfulfillError) -> _Ending:
+    async def _postpone(self, uow: UnitOfWork, work: Work, error: PayfulfillError) -> Ending:
         """Keeps an event for later; what Stripe does not answer does not count as a try."""
         held = await uow.events.lock(work.row.account, work.row.id)
         if held != work.row:
-            return self._known(held) or _Ending(OutcomeKind.PENDING, "under way")
+            return self._known(held) or Ending(OutcomeKind.PENDING, "under way")
         later = self._clock.now() + _FIRST_DELAY
         row = replace(work.row, note=_named(error), next_try_at=later, leased_until=None)
         await uow.events.save(row)
-        return _Ending(OutcomeKind.PENDING, error.code)
+        return Ending(OutcomeKind.PENDING, error.code)
 
     # --- what fails --------------------------------------------------------------------------
 
-    async def _park(self, work: _Work, error: Exception) -> _Ending:
+    async def _park(self, work: Work, error: Exception) -> Ending:
         """Keeps an event that failed by its content, to be tried again."""
         log.error(
-            "Event %s could not be handled", work.event.id, exc_info=error, extra=_about(work.event)
+            "Event %s could not be handled", work.event.id, exc_info=error, extra=about(work.event)
         )
         return await self._run(partial(self._keep, work=work, error=error))
 
-    async def _keep(self, uow: UnitOfWork, work: _Work, error: Exception) -> _Ending:
-        ending = _Ending(OutcomeKind.PENDING, _named(error))
+    async def _keep(self, uow: UnitOfWork, work: Work, error: Exception) -> Ending:
+        ending = Ending(OutcomeKind.PENDING, _named(error))
         target = await self._target(uow, work.reading)
         payment_id = target.payment_id if target else work.row.payment_id
         row = self._failed(replace(work.row, payment_id=payment_id), work.event, error)
@@ -438,7 +339,7 @@ class WebhookCore:
             return ending  # it came several times at once, say, and another has counted the try
         row = self._failed(held, work.event, error)
         if row.tries >= MAX_TRIES:
-            ending = _Ending(OutcomeKind.DEAD, row.note)
+            ending = Ending(OutcomeKind.DEAD, row.note)
         else:
             await uow.events.save(row)
             return ending
@@ -464,28 +365,28 @@ class WebhookCore:
     async def _carry_out(self, row: StoredEvent) -> WebhookOutcome:
         """Makes a refund that was begun, or finds out what became of it."""
         event = Event(id=row.id, type=row.type)
-        work = _Work(event, Reading(), row)
+        work = Work(event, Reading(), row)
         try:
             taken = await self._run(partial(self._lease, row=row))
-            if isinstance(taken, _Ending):
-                return _outcome(event, taken)
+            if isinstance(taken, Ending):
+                return outcome(event, taken)
             work = work._replace(row=taken)
-            ending = _DONE
+            ending = DONE
             with suppress(GatewayRefused, Conflict):  # it was noted that there will be none
                 await self._refunds.resume(taken)
         except Unavailable as error:
             ending = await self._run(partial(self._postpone, work=work, error=error))
         except Exception as error:
             ending = await self._park(work, error)
-        _report(event, ending)
-        return _outcome(event, ending)
+        report(event, ending)
+        return outcome(event, ending)
 
-    async def _lease(self, uow: UnitOfWork, row: StoredEvent) -> _Ending | StoredEvent:
+    async def _lease(self, uow: UnitOfWork, row: StoredEvent) -> Ending | StoredEvent:
         """Takes up an event of our own, unless another has it."""
         held = await uow.events.lock(row.account, row.id)
         known = self._known(held, listed=True)
         if held is None or known is not None:
-            return known or _Ending(OutcomeKind.IGNORED, "gone")
+            return known or Ending(OutcomeKind.IGNORED, "gone")
         until = self._clock.now() + _LEASE
         leased = replace(held, next_try_at=until, leased_until=until)
         await uow.events.save(leased)
@@ -493,7 +394,7 @@ class WebhookCore:
 
     # --- rows of the store ---------------------------------------------------------------------
 
-    def _leased(self, work: _Work) -> StoredEvent:
+    def _leased(self, work: Work) -> StoredEvent:
         until = self._clock.now() + _LEASE
         return replace(
             work.row,
@@ -515,7 +416,7 @@ class WebhookCore:
             leased_until=None,
         )
 
-    def _ended(self, work: _Work, ending: _Ending) -> StoredEvent:
+    def _ended(self, work: Work, ending: Ending) -> StoredEvent:
         recorded = ending.recorded
         dead = ending.kind is OutcomeKind.DEAD
         return replace(
@@ -528,8 +429,8 @@ class WebhookCore:
             leased_until=None,
         )
 
-    def _review(self, row: StoredEvent, ending: _Ending) -> Review:
-        code = "payment_missing" if ending is _MISSING else "event_dead"
+    def _review(self, row: StoredEvent, ending: Ending) -> Review:
+        code = "payment_missing" if ending is MISSING else "event_dead"
         subject = f"{row.account}/{row.id}" if row.account else row.id
         return Review(
             id=f"{code}:{subject}",
@@ -553,7 +454,7 @@ class WebhookCore:
         return await settle(self._store.run(body, read_only=read_only))
 
 
-def _says(row: StoredEvent, ending: _Ending) -> bool:
+def _says(row: StoredEvent, ending: Ending) -> bool:
     """Whether a row tells already how its event ended."""
     recorded = ending.recorded
     return (
@@ -567,45 +468,3 @@ def _named(error: Exception) -> str:
     """An error in words that every store takes: no lone surrogates, and no NUL."""
     words = f"{type(error).__name__}: {error}"[:_NOTE]
     return words.encode("utf-8", "replace").decode().replace("\0", "?")
-
-
-def _about(event: Event) -> dict[str, Any]:
-    return {"event_id": event.id, "event_type": event.type, "account": event.account}
-
-
-def _rejected(status_code: int, reason: str, message: str) -> WebhookOutcome:
-    level = logging.WARNING if reason in _ALARMING else logging.INFO
-    log.log(level, "Webhook rejected: %s", message, extra={"alert": reason})
-    return WebhookOutcome(status_code=status_code, kind=OutcomeKind.REJECTED, reason=reason)
-
-
-def _report(event: Event, ending: _Ending) -> None:
-    """Tells an operator, once it is committed, what became of an event."""
-    if ending.recorded is not None:
-        ending.recorded.log()
-    alarming = ending.kind is OutcomeKind.DEAD or ending.note in _ALARMING
-    level = logging.WARNING if alarming else logging.DEBUG
-    if log.isEnabledFor(level):
-        log.log(
-            level,
-            "Event %s (%s): %s%s",
-            event.id,
-            event.type,
-            ending.kind.value,
-            f", {ending.note}" if ending.note else "",
-            extra={**_about(event), "outcome": ending.kind.value},
-        )
-
-
-def _outcome(event: Event, ending: _Ending) -> WebhookOutcome:
-    payment = ending.recorded.payment if ending.recorded else None
-    unavailable = ending.kind is OutcomeKind.UNAVAILABLE
-    return WebhookOutcome(
-        status_code=_UNAVAILABLE if unavailable else _OK,
-        kind=ending.kind,
-        event_id=event.id,
-        event_type=event.type,
-        payment_id=payment.id if payment else None,
-        purchase_id=payment.purchase_id if payment else None,
-        reason=ending.note,
-    )

@@ -1,7 +1,9 @@
 // What somebody bought, and what is left of it. Downloads go through payfulfill, which checks and
 // counts each one; a refusal comes with the reason, which is shown as it is.
 
-import { button, call, day, el, money, person, picture, problemOf, reach, tell } from "./page.js";
+import {
+  button, call, day, el, money, person, picture, problemOf, reach, tell, wentBack,
+} from "./page.js";
 
 const place = document.getElementById("library");
 const refOf = ({ productType, productId }) => `${productType}/${productId}`;
@@ -51,31 +53,39 @@ function alertPlace() {
   return message;
 }
 
+/** For a purchase beside which another one decides about the product. */
 const STANDINGS = {
-  suspended: "On hold, until the payment is settled",
-  revoked: "The payment was returned, and this with it",
-  duplicate: "Paid twice: we will be in touch",
+  suspended: "On hold, until the payment is settled.",
+  revoked: "The payment was returned, and this with it.",
+  duplicate: "Paid twice: we will be in touch.",
 };
+
+/** Why a purchase gives no access; where the shop's own words for it are needed, they are above. */
+function whyNot({ purchaseId, state, product }) {
+  const { access } = product ?? {};
+  return access?.purchaseId === purchaseId ? access.reason : STANDINGS[state];
+}
 
 function thing(purchase) {
   const message = alertPlace();
-  const { title, paidAt, amount, amountText, state, usable, productId } = purchase;
+  const { title, paidAt, amount, amountText, payment, usable, productId } = purchase;
   const paid = amount === 0 ? "Yours since" : `Bought for ${money(amountText)} on`;
-  const words = STANDINGS[state] ?? `${paid} ${day(paidAt)}`;
+  const words = [`${paid} ${day(paidAt)}.`, usable ? "" : whyNot(purchase), wentBack(payment)];
   return el(
     "li",
     { className: "row" },
     el("img", { src: picture({ id: productId }), alt: "" }),
-    el("div", {}, el("h3", {}, title), el("p", {}, words)),
+    el("div", {}, el("h3", {}, title), el("p", {}, words.filter(Boolean).join(" "))),
     usable ? downloadButton(refOf(purchase), title, message) : "",
     message,
   );
 }
 
 function pass(purchase, products) {
-  const { title, usable } = purchase;
+  const { title, usable, payment } = purchase;
   const message = alertPlace();
-  const head = el("div", { className: "head" }, el("h2", {}, title), el("p", {}, span(purchase)));
+  const words = [span(purchase), wentBack(payment)].filter(Boolean).join(" ");
+  const head = el("div", { className: "head" }, el("h2", {}, title), el("p", {}, words));
   const card = el("section", { className: "pass" }, head);
   if (!usable) return card;
   const rows = products.map((each) =>
@@ -91,10 +101,11 @@ function pass(purchase, products) {
   return card;
 }
 
-function span({ startsAt, endsAt, usable, state }) {
-  if (state in STANDINGS) return STANDINGS[state];
-  if (usable) return `Runs until ${day(endsAt)}, and ends by itself`;
-  return new Date(startsAt) > new Date() ? `Begins on ${day(startsAt)}` : `Ended on ${day(endsAt)}`;
+function span(purchase) {
+  const { startsAt, endsAt, usable, state } = purchase;
+  if (state in STANDINGS) return whyNot(purchase);
+  if (usable) return `Runs until ${day(endsAt)}, and ends by itself.`;
+  return new Date(startsAt) > new Date() ? `Begins on ${day(startsAt)}.` : `Ended on ${day(endsAt)}.`;
 }
 
 function meter({ purchaseId, downloadsRemaining: left, downloadLimit: limit }) {
@@ -156,7 +167,12 @@ async function load() {
     call("/api/payments/my-payments"),
     call("/shop/products"),
   ]);
-  return { purchases, payments, products };
+  const whole = (each) => ({
+    ...each,
+    product: products.find(({ type, id }) => refOf(each) === `${type}/${id}`),
+    payment: payments.find(({ paymentId }) => paymentId === each.paymentId),
+  });
+  return { purchases: purchases.map(whole), payments, products };
 }
 
 if (!(await person)) location.replace("/sign-in?next=/library");

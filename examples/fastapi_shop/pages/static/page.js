@@ -64,6 +64,38 @@ export function money(text) {
   return new Intl.NumberFormat("en", { style: "currency", currency }).format(amount);
 }
 
+/** How an amount is written: its decimals, and what the last of them is worth in minor units. That is
+ *  1 of most currencies, and 100 of those that have no decimals but are charged as if they had. */
+function measure({ amount, amountText }) {
+  const [number, currency] = amountText.split(" ");
+  const decimals = number.split(".")[1]?.length ?? 0;
+  return { currency, decimals, worth: amount / Number(number.replace(".", "")) };
+}
+
+/** Minor units of a payment's currency, 1050 cents, in the form of its `amountText`: "10.50 USD". */
+export function inText(minor, payment) {
+  const { currency, decimals, worth } = measure(payment);
+  const digits = String(minor / worth).padStart(decimals + 1, "0");
+  const point = digits.length - decimals;
+  return `${digits.slice(0, point)}${decimals ? `.${digits.slice(point)}` : ""} ${currency}`;
+}
+
+/** "10.5", as somebody types it, in minor units of a payment's currency: 1050. Null: no amount. */
+export function inMinor(typed, payment) {
+  const { decimals, worth } = measure(payment);
+  const [, whole, part = ""] = /^(\d{1,9})(?:[.,](\d*))?$/.exec(typed.trim()) ?? [];
+  if (whole === undefined || part.length > decimals) return null;
+  return Number(whole + part.padEnd(decimals, "0")) * worth;
+}
+
+/** What of a payment went back to the buyer, or is on its way; "" for nothing. */
+export function wentBack(payment) {
+  if (!payment?.refunded) return "";
+  const { refunded, amount, amountText } = payment;
+  const of = refunded < amount ? ` of ${money(amountText)}` : "";
+  return `${money(inText(refunded, payment))}${of} was refunded.`;
+}
+
 /** A time of the shop's as a day: "24 December 2026", the same day as in payfulfill's words. */
 export function day(time) {
   const form = { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" };
@@ -76,9 +108,11 @@ export function picture({ id }) {
 
 // --- The head of each page -----------------------------------------------------------------------
 
-for (const link of document.querySelectorAll("nav a")) {
+function mark(link) {
   if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
 }
+
+document.querySelectorAll("nav a").forEach(mark);
 
 /** Who is signed in, or null. */
 export const person = call("/shop/me").then(
@@ -91,6 +125,11 @@ person.then((someone) => {
   if (!someone) {
     if (location.pathname !== "/sign-in") account.append(button("/sign-in", "Sign in", "small"));
     return;
+  }
+  if (someone.isAdmin) {
+    const payments = el("a", { href: "/admin" }, "Payments");
+    document.querySelector("nav").append(payments);
+    mark(payments);
   }
   const leave = el("button", { className: "plain", type: "button" }, "Sign out");
   leave.addEventListener("click", async () => {

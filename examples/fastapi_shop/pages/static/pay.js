@@ -2,7 +2,7 @@
 // client secret and the publishable key for Stripe's Payment Element.
 // https://docs.stripe.com/payments/accept-a-payment?ui=elements
 
-import { Problem, button, call, day, el, money, picture, tell } from "./page.js";
+import { Problem, button, call, day, el, money, picture, tell, wentBack } from "./page.js";
 
 const [, , productType, productId] = location.pathname.split("/");
 const at = (id) => document.getElementById(id);
@@ -19,7 +19,8 @@ async function showOrder() {
   at("art").src = picture(product);
   at("art").hidden = false;
   at("terms").append(...terms(product).map((each) => el("li", {}, each)));
-  if (product.covers.length) await showPassThatRuns();
+  if (["revoked", "suspended"].includes(product.access?.code)) await showWhatBecame(product);
+  else if (product.covers.length) await showPassThatRuns();
 }
 
 function terms({ type, covers, downloadLimit }) {
@@ -28,6 +29,17 @@ function terms({ type, covers, downloadLimit }) {
   }
   const format = type === "course" ? "Texts to download (ZIP)" : "A4, A3 and A2 (SVG, in a ZIP)";
   return [format, "Yours to keep"];
+}
+
+/** Bought before, and gone or on hold: say why, and what of the money went back. */
+async function showWhatBecame({ access }) {
+  const [{ purchases }, { payments }] = await Promise.all([
+    call("/api/purchases/mine"),
+    call("/api/payments/my-payments"),
+  ]);
+  const bought = purchases.find((each) => each.purchaseId === access.purchaseId);
+  const payment = payments.find((each) => each.paymentId === bought?.paymentId);
+  tell(at("hint"), [access.reason, wentBack(payment)].join(" "));
 }
 
 /** A pass may be bought while another one runs: say what that buys. */

@@ -17,17 +17,23 @@ function card(product, owned) {
     "li",
     { className: "card" },
     el("div", { className: "art" }, art),
-    el("div", { className: "words" }, el("h3", {}, title), el("p", {}, about)),
+    el("div", { className: "words" }, el("h3", {}, title), el("p", {}, about), ...gone(product)),
     el("div", { className: "sale" }, price(product), offer(product, owned)),
   );
 }
 
 function offer(product, owned) {
   const ref = `${product.type}/${product.id}`;
-  if (owned.has(ref)) return button("/library", "In your library", "quiet");
+  if (owned.has(ref) || product.access?.code === "suspended") return button("/library", "In your library", "quiet");
   const link = button(`/pay/${ref}`, isFree(product) ? "Get" : "Buy");
   link.append(el("span", { className: "unseen" }, ` ${product.title}`));
   return link;
+}
+
+/** Why somebody no longer has what they bought. */
+function gone({ access }) {
+  if (!["revoked", "suspended"].includes(access?.code)) return [];
+  return [el("p", { className: "gone" }, access.reason)];
 }
 
 /** What is bought for good needs no second buying. */

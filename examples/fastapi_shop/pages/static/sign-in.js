@@ -9,10 +9,11 @@ function next() {
   return url.origin === location.origin ? url.href : "/";
 }
 
-function choice({ id, name }) {
+function choice({ id, name, isAdmin }) {
   const initials = name.split(" ").map((word) => word[0]).join("");
   const face = el("span", { className: "face", ariaHidden: "true" }, initials);
-  const button = el("button", { type: "button" }, face, `Sign in as ${name}`);
+  const words = `Sign in as ${name}${isAdmin ? ", the shop's admin" : ""}`;
+  const button = el("button", { type: "button" }, face, words);
   button.addEventListener("click", () => signIn(id));
   return el("li", {}, button);
 }

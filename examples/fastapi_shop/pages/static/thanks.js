@@ -22,6 +22,12 @@ const shop = () => button("/", "Back to the shop", "quiet");
 const again = ({ productType, productId }) =>
   button(`/pay/${productType}/${productId}`, "Back to the payment");
 
+const AFTERWARDS = {
+  partially_refunded: "A part of the money went back to you",
+  refunded: "The money went back to you",
+  disputed: "Your bank questions this payment",
+};
+
 /** What to show for a payment; `wait` says that it is not the last word. */
 function verdict(payment) {
   const { title, status, step, lastError } = payment;
@@ -30,6 +36,14 @@ function verdict(payment) {
       outcome: "yours",
       title: "It is yours",
       text: `${title} is paid for, and waits in your library.`,
+      actions: [library(), shop()],
+    };
+  }
+  if (status in AFTERWARDS) {
+    return {
+      outcome: "open",
+      title: AFTERWARDS[status],
+      text: `Your library says what that makes of ${title}.`,
       actions: [library(), shop()],
     };
   }

@@ -46,8 +46,8 @@ import pytest
 # Before they are imported, so that a failed assertion shows its values in users' tests too.
 for _name in (
     "concurrency", "events", "interleavings", "invariants", "isolation", "joined", "journeys",
-    "locking", "migrations", "payments", "processes", "purchases", "rules", "taking",
-    "transactions", "values",
+    "locking", "migrations", "payments", "processes", "purchases", "returns", "reviews", "rules",
+    "taking", "transactions", "values",
 ):  # fmt: skip
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
 
@@ -63,6 +63,8 @@ from payfulfill.testing.contract.migrations import MigrationContract  # noqa: E4
 from payfulfill.testing.contract.payments import PaymentContract  # noqa: E402
 from payfulfill.testing.contract.processes import ProcessContract  # noqa: E402
 from payfulfill.testing.contract.purchases import PurchaseContract  # noqa: E402
+from payfulfill.testing.contract.returns import ReturnContract  # noqa: E402
+from payfulfill.testing.contract.reviews import ReviewContract  # noqa: E402
 from payfulfill.testing.contract.rules import RuleContract  # noqa: E402
 from payfulfill.testing.contract.taking import TakingContract  # noqa: E402
 from payfulfill.testing.contract.transactions import TransactionContract  # noqa: E402
@@ -75,6 +77,7 @@ class StoreContract(
     PaymentContract,
     PurchaseContract,
     EventContract,
+    ReviewContract,
     ValueContract,
     TransactionContract,
     LockingContract,
@@ -85,6 +88,7 @@ class StoreContract(
     MigrationContract,
     JoinedContract,
     JourneyContract,
+    ReturnContract,
     InterleavingContract,
     InvariantContract,
     RuleContract,

@@ -22,6 +22,7 @@ from payfulfill.testing.contract.running import (
 from payfulfill.testing.contract.samples import (
     COURSE,
     DESIGN,
+    NOW,
     download,
     event,
     payment,
@@ -104,6 +105,45 @@ class ConcurrencyContract(Contract):
             assert answers.count(True) == 1
             winner = rows[answers.index(True)]
             assert await write(store, lambda uow, row=winner: _same(uow, row)) == winner  # type: ignore[misc]  # mypy cannot infer it
+
+    @in_loop
+    async def test_one_of_many_puts_wins(self, store: Store) -> None:
+        """A review is opened by one of them, also if it was closed before, and its words stay:
+        one operator is told, once."""
+        new, closed = review(), review(closed_at=NOW)
+        await insert(store, closed)
+        for one in (new, replace(closed, closed_at=None)):
+            rows: list[Row] = [replace(one, detail=str(place)) for place in range(self.many)]
+
+            def put(place: int, rows: list[Row] = rows) -> MaybeAwaitable[bool]:
+                row = rows[place]
+                return store.run(lambda uow: repository(uow, row).put(row))
+
+            answers = await all_at_once(store, self.many, put)
+            assert answers.count(True) == 1
+            winner = rows[answers.index(True)]
+            assert await read(store, lambda uow, row=winner: _same(uow, row)) == winner  # type: ignore[misc]  # mypy cannot infer it
+
+    @in_loop
+    async def test_puts_and_closes_at_once(self, store: Store) -> None:
+        """However they fall, whoever was told that they opened it came upon a closed one."""
+        one = review()
+
+        async def close(uow: UnitOfWork) -> bool:
+            await uow.reviews.close(one.id, NOW)
+            return False
+
+        async def put(uow: UnitOfWork) -> bool:
+            return await uow.reviews.put(one)
+
+        def call(place: int) -> MaybeAwaitable[bool]:
+            return store.run(put if place % 2 else close)
+
+        answers = await all_at_once(store, self.many, call)
+        closes = self.many - self.many // 2
+        assert 1 <= answers.count(True) <= closes + 1
+        still_open = await read(store, lambda uow: uow.reviews.open(9))
+        assert await write(store, put) is not (still_open == [one])
 
     @in_loop
     async def test_one_of_many_refs_wins(self, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""What events and reviews must do."""
+"""What events must do."""
 # ruff: noqa: S101  # these are tests
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from payfulfill.models import EventStatus, Review, StoredEvent
+from payfulfill.models import EventStatus, StoredEvent
 from payfulfill.ports import Store, UnitOfWork
 from payfulfill.testing.contract.hooks import Contract
 from payfulfill.testing.contract.running import in_loop, insert, read, save, write
@@ -17,7 +17,6 @@ from payfulfill.testing.contract.samples import (
     WORDS,
     event,
     full_event,
-    review,
 )
 
 
@@ -29,19 +28,13 @@ async def _due(store: Store, now: datetime, limit: int = 50) -> list[StoredEvent
     return await read(store, lambda uow: uow.events.due(now, limit))
 
 
-async def _open(store: Store, limit: int = 50) -> list[Review]:
-    return await read(store, lambda uow: uow.reviews.open(limit))
-
-
 def _pending(seconds: float, **fields: object) -> StoredEvent:
     due = NOW + timedelta(seconds=seconds)
     return event(status=EventStatus.PENDING, payload="{}", next_try_at=due, **fields)
 
 
 class EventContract(Contract):
-    """Events and reviews."""
-
-    # --- events ------------------------------------------------------------------------------
+    """Events."""
 
     @in_loop
     async def test_an_event_comes_back_as_it_was_added(self, store: Store) -> None:
@@ -146,40 +139,3 @@ class EventContract(Contract):
         retried = replace(was_done, status=EventStatus.PENDING, next_try_at=NOW)
         await save(store, retried)
         assert await _due(store, NOW) == [retried]
-
-    # --- reviews -----------------------------------------------------------------------------
-
-    @in_loop
-    async def test_a_review_comes_back_as_it_was_opened(self, store: Store) -> None:
-        """Every field, set or not."""
-        bare, full = review(), review(buyer_id=WORDS, payment_id="pay_1", opened_at=NOW + SECOND)
-        assert await insert(store, bare, full) == [True, True]
-        assert await _open(store) == [bare, full]
-
-    @in_loop
-    async def test_a_review_is_opened_once(self, store: Store) -> None:
-        """The second says so and changes nothing, so that no operator is told twice."""
-        one = review()
-        again = replace(one, detail="Again.", opened_at=NOW + SECOND)
-        assert await insert(store, one, again) == [True, False]
-        assert await insert(store, again) == [False]
-        assert await _open(store) == [one]
-
-    @in_loop
-    async def test_open_reviews_the_oldest_first(self, store: Store) -> None:
-        """By time, then by id; what is closed is left out; at most so many."""
-        third = review(id="a", opened_at=NOW + timedelta(microseconds=1))
-        second, first = review(id="c"), review(id="b")
-        closed = review(closed_at=NOW)
-        await insert(store, third, second, closed, first)
-        assert await _open(store) == [first, second, third]
-        assert await _open(store, 2) == [first, second]
-        assert await _open(store, 0) == []
-
-    @in_loop
-    async def test_a_closed_review_is_not_opened_again(self, store: Store) -> None:
-        """Its id stays taken."""
-        closed = review(closed_at=NOW)
-        assert await insert(store, closed) == [True]
-        assert await insert(store, replace(closed, closed_at=None)) == [False]
-        assert await _open(store) == []

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from payfulfill.colour import settle
-from payfulfill.errors import AccessDenied, AlreadyOwned, GatewayRefused
+from payfulfill.errors import AccessDenied, AlreadyOwned, GatewayRefused, NotRefundable
 from payfulfill.models import (
     Buyer,
     Checkout,
@@ -19,6 +19,7 @@ from payfulfill.models import (
     Payment,
     PaymentStatus,
     PurchaseState,
+    Refund,
     WebhookOutcome,
 )
 from payfulfill.ports import Store
@@ -28,6 +29,8 @@ from payfulfill.testing.contract.running import in_loop
 from payfulfill.testing.contract.shop import DESIGN, GIFT, LIMIT, Shop
 from payfulfill.testing.contract.turns import Turns, cut
 from payfulfill.testing.events import Delivery
+
+_ADMIN = Buyer("root", is_admin=True)
 
 Doing = Callable[[Shop], Awaitable[Any]]
 """What a caller does, in a shop of its own on the same store."""
@@ -81,6 +84,52 @@ class InterleavingContract(Contract):
 
             delivery = shop.events.payment_succeeded(payment)
             return shop, partial(_create, buyer=buyer), partial(_deliver, delivery=delivery), check
+
+        await self.at_every_point(store, prepare)
+
+    @in_loop
+    async def test_two_refunds_that_meet(self, store: Store) -> None:
+        """Of all that was paid: one of the two is made."""
+
+        async def prepare(buyer: Buyer) -> Any:
+            shop = Shop(store)
+            payment = await shop.buy(buyer=buyer)
+
+            async def refund(shop: Shop) -> Refund:
+                return await settle(shop.payments.refund(payment.id, actor=_ADMIN))
+
+            async def check(*answers: Any) -> None:
+                (made,) = [one for one in answers if isinstance(one, Refund)]
+                (other,) = [one for one in answers if one is not made]
+                assert isinstance(other, NotRefundable)
+                assert [*shop.gateway.refunds] == [made.stripe_id]
+                assert (await shop.payment(payment)).status is PaymentStatus.REFUNDED
+                assert (await shop.check(buyer=buyer)).code == "revoked"
+
+            return shop, refund, refund, check
+
+        await self.at_every_point(store, prepare)
+
+    @in_loop
+    async def test_a_refund_that_meets_the_webhook(self, store: Store) -> None:
+        """What tells that it was paid, and what tells that it went back: access is never left
+        behind, whoever comes first."""
+
+        async def prepare(buyer: Buyer) -> Any:
+            shop = Shop(store)
+            payment = await shop.paid(buyer)
+            made = shop.gateway.refund_elsewhere(str(payment.intent_id))
+
+            async def check(*outcomes: Any) -> None:
+                assert [one.kind for one in outcomes] == [OutcomeKind.DONE] * 2
+                (purchase,) = await shop.purchases(buyer)
+                assert purchase.state is PurchaseState.REVOKED
+                assert (await shop.payment(payment)).status is PaymentStatus.REFUNDED
+                assert (await shop.check(buyer=buyer)).code == "revoked"
+
+            refund = shop.events.about("refund.created", shop.gateway.refunds[made])
+            paid = shop.events.payment_succeeded(payment)
+            return shop, *(partial(_deliver, delivery=one) for one in (refund, paid)), check
 
         await self.at_every_point(store, prepare)
 

@@ -13,13 +13,14 @@ from functools import partial
 from itertools import product
 from typing import Any, TypeVar
 
-from payfulfill.models import Payment, StoredEvent
+from payfulfill.models import Payment, Review, StoredEvent
 from payfulfill.ports import Body, Store, Target, UnitOfWork
 from payfulfill.testing.contract.hooks import Contract
 from payfulfill.testing.contract.running import in_loop, insert, read, repository, write
 from payfulfill.testing.contract.samples import (
     COURSE,
     DESIGN,
+    NOW,
     download,
     event,
     payment,
@@ -206,6 +207,30 @@ class LockingContract(Contract):
             assert isinstance(failed, Undone)
             assert added is True
             assert await write(store, find) == "b"
+
+    @in_loop
+    async def test_a_put_that_meets_an_uncommitted_one(self, store: Store) -> None:
+        """A review that two open at once is opened by one of them, be it new or closed before; if
+        that one is undone, by the other."""
+
+        async def put(uow: UnitOfWork, one: Review, *, fails: bool = False) -> bool:
+            opened = await uow.reviews.put(one)
+            if fails:
+                raise Undone
+            return opened
+
+        for known, fails in product((False, True), (False, True)):
+            rivals = [review(id=serial("review"), detail=words) for words in ("a", "b")]
+            rivals[1] = replace(rivals[1], id=rivals[0].id)
+            if known:
+                await insert(store, replace(rivals[0], detail="before", closed_at=NOW))
+            answers = await self.together(
+                store, 1, partial(put, one=rivals[0], fails=fails), partial(put, one=rivals[1])
+            )
+            opened = [answer is True for answer in answers]
+            assert opened == [False, True] if fails else sorted(opened) == [False, True]
+            found = await read(store, partial(_review, key=rivals[0].id))
+            assert found.detail == rivals[opened.index(True)].detail
 
     # --- counters ----------------------------------------------------------------------------
 

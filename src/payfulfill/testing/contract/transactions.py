@@ -210,6 +210,27 @@ class TransactionContract(Contract):
                 await write(store, body)
         assert await insert(store, one) == [True]
 
+    @in_loop
+    async def test_reviews_that_were_put_and_closed_roll_back(self, store: Store) -> None:
+        """All three: a new one, one that was opened again, one that was closed."""
+        new, opened = review(), review()
+        closed = review(closed_at=NOW)
+        again = replace(closed, closed_at=None, detail="Again.")
+        await insert(store, closed, opened)
+
+        async def put(uow: UnitOfWork) -> list[bool]:
+            return [await uow.reviews.put(one) for one in (new, again, opened)]
+
+        async def body(uow: UnitOfWork) -> None:
+            assert await put(uow) == [True, True, False]
+            await uow.reviews.close(opened.id, NOW)
+            raise _Refusal
+
+        with pytest.raises(_Refusal):
+            await write(store, body)
+        assert await read(store, lambda uow: uow.reviews.open(9)) == [opened]
+        assert await write(store, put) == [True, True, False]
+
     # --- the host's writes -------------------------------------------------------------------
 
     @in_loop
