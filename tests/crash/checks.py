@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
-from payfulfill.models import PaymentStatus
+from tests.crash.shop import REFUND, State
 
-if TYPE_CHECKING:
-    from tests.crash.shop import State
+from payfulfill.models import PaymentStatus, PurchaseState, RefundStatus
+from payfulfill.rules import refunds
 
 _OPEN = (PaymentStatus.CREATED, PaymentStatus.PENDING)
+_PAID = (PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)
 
 
 def nothing_half_done(state: State) -> None:
     """After a crash, at once: what is there belongs together."""
     purchases = [(one.id, one.payment_id) for one in state.purchases]
     paid = [
-        (payment.purchase_id, payment.id)
-        for payment in state.payments
-        if payment.status is PaymentStatus.SUCCEEDED
+        (payment.purchase_id, payment.id) for payment in state.payments if payment.status in _PAID
     ]
     assert sorted(purchases) == sorted(paid), (purchases, paid)
     assert sorted(id for id, _ in purchases) == sorted(state.raw.shipped), state.raw.shipped
@@ -47,4 +45,28 @@ def all_is_well(state: State, *, purchases: int) -> None:
     assert [one.status for one in state.payments] == [PaymentStatus.SUCCEEDED] * purchases
     assert len(state.purchases) == purchases
     assert set(state.raw.events.values()) <= {"done"}, state.raw.events
+    assert state.reviews == []
+
+
+def nothing_refunded_by_half(state: State) -> None:
+    """After a crash, at once: what was begun can be finished, and what went back has its effect."""
+    nothing_half_done(state)
+    [payment], [purchase] = state.payments, state.purchases
+    for refund in refunds(payment):
+        command = state.raw.events[f"refund:{payment.id}:{refund.id}"]
+        known = refund.status is RefundStatus.SUCCEEDED
+        assert known or (refund.status, command) == (RefundStatus.REQUESTED, "pending"), refund
+    returned = payment.status is PaymentStatus.REFUNDED
+    assert returned == any(one.status is RefundStatus.SUCCEEDED for one in refunds(payment))
+    assert returned == (purchase.state is PurchaseState.REVOKED)
+
+
+def all_is_refunded(state: State) -> None:
+    """In the end: once, and known by its request."""
+    nothing_refunded_by_half(state)
+    [payment] = state.payments
+    [refund] = refunds(payment)
+    assert payment.status is PaymentStatus.REFUNDED
+    assert refund.id == REFUND
+    assert set(state.raw.events.values()) == {"done"}, state.raw.events
     assert state.reviews == []

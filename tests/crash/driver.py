@@ -4,7 +4,7 @@ A process without threads of its own, since it forks: each life is a child that 
 at its n-th boundary. The boundaries are counted by instruments, not by a list: `places` has those
 of each store, `fate` those of Stripe.
 
-    python -m tests.crash.driver KIND DATABASE_URL FOLDER SANDBOX_URL API_KEY
+    python -m tests.crash.driver KIND DATABASE_URL FOLDER SANDBOX_URL API_KEY JOURNEY...
 
 prints one line of JSON: how many boundaries each journey has, and how many lives were ended twice.
 """
@@ -18,18 +18,25 @@ import os
 import pickle
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import stripe
-from tests.crash.checks import all_is_well, nothing_half_done, told_at_once
+from tests.crash.checks import (
+    all_is_refunded,
+    all_is_well,
+    nothing_half_done,
+    nothing_refunded_by_half,
+    told_at_once,
+)
 from tests.crash.fate import AsyncFatefulGateway, Fate, FatefulGateway
 from tests.crash.places import Place, place
-from tests.crash.shop import LIMIT, Shop, State
+from tests.crash.shop import LIMIT, REFUND, Shop, State
 
 from payfulfill import Buyer
 from payfulfill.colour import drive, settle
@@ -40,6 +47,7 @@ T = TypeVar("T")
 Act = Callable[[Shop], Awaitable[T]]
 
 _SUPPLY = 8  # buyers that are got ready at once
+_PATIENCE = 100.0  # seconds after which whoever was at it must have died
 _PAIRS = 4  # first and second deaths of a journey that is killed again while it heals
 
 
@@ -49,10 +57,19 @@ class Guest:
 
     buyer: Buyer
     events: Sequence[Mapping[str, Any]] = ()
+    payment_id: str = ""
 
     @property
     def ids(self) -> list[str]:
-        return [event["id"] for event in self.events]
+        """The events of theirs: Stripe's, and our own."""
+        ours = [f"refund:{self.payment_id}:{REFUND}"] if self.payment_id else []
+        return [*(event["id"] for event in self.events), *ours]
+
+    @property
+    def intent_id(self) -> str:
+        """The payment intent of theirs."""
+        [id] = {one["data"]["object"]["id"] for one in self.events if _is_of_intent(one)}
+        return str(id)
 
     @property
     def succeeded(self) -> str:
@@ -152,6 +169,28 @@ class World:
             self.live(partial(_for_each, [guest.buyer for guest in guests], Shop.buy))
             yield from self.paid(*guests)
 
+    def owners(self) -> Iterator[Guest]:
+        """Buyers who own what they paid for."""
+        payers = self.payers()
+        while True:
+            guests = list(islice(payers, _SUPPLY))
+            ids = self.live(partial(_come_to_own, guests))
+            yield from (replace(one, payment_id=id) for one, id in zip(guests, ids, strict=True))
+
+    def debtors(self) -> Iterator[Guest]:
+        """Buyers who were to get their money back, and the answer to that was lost."""
+        for guest in self.owners():
+            self.live(partial(_lose_refund, guest))
+            yield guest
+
+    def refunds_told(self, intent_id: str) -> list[Mapping[str, Any]]:
+        """What Stripe told of an intent's refunds."""
+        # A client of its own, since that of another process has connections.
+        client = stripe.StripeClient(self.key, base_addresses={"api": self.url})
+        page = client.v1.events.list({"type": "refund.created"}).data
+        told = [event.to_dict() for event in reversed(page)]
+        return [one for one in told if _is_about(one, intent_id)]
+
     def paid(self, *guests: Guest) -> list[Guest]:
         """Each buyer pays the one intent that can be paid, and Stripe tells of it."""
         intents = {
@@ -171,6 +210,10 @@ class World:
 _KILLED = object()
 
 
+def _is_of_intent(event: Mapping[str, Any]) -> bool:
+    return str(event["type"]).startswith("payment_intent.")
+
+
 def _is_about(event: Mapping[str, Any], intent_id: str) -> bool:
     subject = event["data"]["object"]
     return intent_id in (subject["id"], subject.get("payment_intent"))
@@ -181,6 +224,15 @@ async def _for_each(
 ) -> None:
     for buyer in buyers:
         await do(shop, buyer)
+
+
+async def _come_to_own(guests: Sequence[Guest], shop: Shop) -> list[str]:
+    """They do, by what Stripe told of them. The ids of their payments."""
+    return [await shop.own(guest.buyer, guest.events) for guest in guests]
+
+
+async def _lose_refund(guest: Guest, shop: Shop) -> None:
+    await shop.lose_refund(guest.payment_id)
 
 
 async def _found(guest: Guest, shop: Shop) -> State:
@@ -301,6 +353,53 @@ def downloading(world: World) -> Journey:
     return Journey(world, world.givens(), act, _half_done, heal)
 
 
+def refunding(world: World) -> Journey:
+    """An admin gives the money back, and Stripe tells of it. If one died at it, a worker comes
+    first, who finishes what was begun."""
+
+    def act(guest: Guest, turn: int) -> Act[None]:
+        async def refund(shop: Shop) -> None:
+            if turn > 1:
+                await shop.work_off(turn * _PATIENCE)
+            await shop.refund(guest.payment_id)
+            await shop.hear(world.refunds_told(guest.intent_id), turn * _PATIENCE)
+
+        return refund
+
+    return _refunds(world, world.owners(), act)
+
+
+def working_off(world: World) -> Journey:
+    """A worker makes a refund that an admin asked for in vain."""
+
+    def act(_: Guest, turn: int) -> Act[None]:
+        return lambda shop: shop.work_off(turn * _PATIENCE)
+
+    return _refunds(world, world.debtors(), act)
+
+
+def _refunds(
+    world: World, guests: Iterator[Guest], act: Callable[[Guest, int], Act[Any]]
+) -> Journey:
+    turns: Counter[str] = Counter()  # each is long after the one before
+
+    def turn(guest: Guest) -> Act[Any]:
+        turns[guest.payment_id] += 1
+        return act(guest, turns[guest.payment_id])
+
+    def check(guest: Guest, state: State) -> None:
+        nothing_refunded_by_half(state)
+
+    def heal(guest: Guest) -> State:
+        before, state = world.live(partial(_around, guest, turn(guest)))
+        all_is_refunded(state)
+        [made] = world.client.v1.refunds.list({"payment_intent": guest.intent_id}).data
+        assert made.amount == state.payments[0].amount.amount
+        return before
+
+    return Journey(world, guests, turn, check, heal)
+
+
 def every_point(journey: Journey) -> int:
     """Kills a journey at its first boundary, at its second, ... until it is through."""
     return next(point for point in count() if not journey.killed_at(point))
@@ -312,16 +411,22 @@ def some_pairs(journey: Journey, points: int) -> int:
     return sum(journey.killed_at(first, second) for first in spread for second in spread)
 
 
+_JOURNEYS: Final[Mapping[str, Callable[[World], Journey]]] = {
+    begin.__name__: begin
+    for begin in (buying, hearing, being_given, downloading, refunding, working_off)
+}
+
+
 def main() -> None:
-    kind, database, folder, url, key = sys.argv[1:]
+    kind, database, folder, url, key, *journeys = sys.argv[1:]
     stripe.enable_telemetry = False
     world = World(place(kind, database, Path(folder)), url, key)
     gc.freeze()  # forks copy less
     points, pairs = {}, 0
-    for begin in (buying, hearing, being_given, downloading):
-        journey = begin(world)
-        points[begin.__name__] = every_point(journey)
-        pairs += some_pairs(journey, points[begin.__name__])
+    for name in journeys:
+        journey = _JOURNEYS[name](world)
+        points[name] = every_point(journey)
+        pairs += some_pairs(journey, points[name])
     world.place.check()
     sys.stdout.write(json.dumps({"points": points, "pairs": pairs}) + "\n")
 

@@ -8,6 +8,7 @@ import signal
 import struct
 from typing import Any
 
+from payfulfill.errors import GatewayUnavailable
 from payfulfill.stripe import AsyncStripeGateway, StripeGateway
 
 
@@ -40,8 +41,12 @@ class Fate:
 
 class _Fateful:
     fate: Fate | None = None
+    cut = False
+    """Whether calls are lost."""
 
     async def _send(self, service: Any, verb: str, *arguments: Any) -> Any:
+        if self.cut:
+            raise GatewayUnavailable
         if self.fate is not None:
             self.fate.boundary()
         answer = await super()._send(service, verb, *arguments)  # type: ignore[misc]  # a mixin

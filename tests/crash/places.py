@@ -195,7 +195,7 @@ class PostgresPlace(_SqlPlace, _WiredPlace):
 
         self.is_async = is_async
         self._kind: Any = AsyncPostgresStore if is_async else PostgresStore
-        self._schema = "crash_async" if is_async else "crash"
+        self._schema = f"crash_{folder.name}"
         self._direct = psycopg.conninfo.make_conninfo(
             url, options=f"-csearch_path={self._schema}", application_name=self._schema
         )
@@ -233,7 +233,7 @@ _ANSWERING = ("C", "E", "Z")
 class MongoPlace(_WiredPlace):
     """A database. The boundaries are on the wire: before each command, and before its answer."""
 
-    def __init__(self, url: str, *, is_async: bool) -> None:
+    def __init__(self, url: str, folder: Path, *, is_async: bool) -> None:
         import pymongo  # noqa: PLC0415  # a driver is for its own store
 
         from payfulfill.stores import (  # noqa: PLC0415  # a driver is for its own store
@@ -244,7 +244,7 @@ class MongoPlace(_WiredPlace):
         self.is_async = is_async
         self._client = pymongo.AsyncMongoClient if is_async else pymongo.MongoClient
         self._store: Any = AsyncMongoStore if is_async else MongoStore
-        self._name = "crash_async" if is_async else "crash"
+        self._name = f"crash_{folder.name}"
         [where] = pymongo.uri_parser.parse_uri(url)["nodelist"]
         self._direct = url
         self.wire = Wire(("127.0.0.1", 0), where, MongoReader)
@@ -303,6 +303,6 @@ def place(kind: str, url: str, folder: Path) -> Place:
         case "postgres":
             return PostgresPlace(url, folder, is_async=is_async)
         case "mongo":
-            return MongoPlace(url, is_async=is_async)
+            return MongoPlace(url, folder, is_async=is_async)
         case _:
             raise ValueError(kind)

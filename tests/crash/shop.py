@@ -7,6 +7,8 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from payfulfill import (
@@ -27,9 +29,9 @@ from payfulfill import (
     WebhookHandler,
 )
 from payfulfill.colour import settle
-from payfulfill.errors import AccessDenied, AlreadyOwned
+from payfulfill.errors import AccessDenied, AlreadyOwned, GatewayUnavailable
 from payfulfill.models import OutcomeKind
-from payfulfill.ports import UnitOfWork
+from payfulfill.ports import SystemClock, UnitOfWork
 from payfulfill.pricing import FixedPrice
 from payfulfill.stripe.signature import sign
 
@@ -42,6 +44,7 @@ DESIGN = ProductRef("design", "d1")
 GIFT = ProductRef("design", "gift")
 COURSE = ProductRef("course", "c1")
 LIMIT = 3
+REFUND = "rfd_once"
 CATALOG = StaticCatalog(
     [
         Product(ref=DESIGN, title="Poster", pricing=FixedPrice(Money(3999, "USD"))),
@@ -68,32 +71,47 @@ class State:
     raw: Raw
 
 
+class Later(SystemClock):
+    """The machine's time, some seconds on: what others held, they hold no more."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ahead = timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+
 class Shop:
     """The services of one process."""
 
     payments: Any
-    webhooks: Any
     access: Any
 
     def __init__(self, store: Any, gateway: Any, place: Place) -> None:
         self.store = store
+        self.gateway = gateway
         self._place = place
+        self._handler: Any = partial(
+            AsyncWebhookHandler if store.is_async else WebhookHandler,
+            store=store,
+            gateway=gateway,
+            secrets=[SECRET],
+            on_purchase=place.ship,
+        )
+        self.webhooks = self._handler()
         if store.is_async:
             self.payments = AsyncPaymentService(
                 store=store, gateway=gateway, catalog=CATALOG, on_purchase=place.ship
-            )
-            self.webhooks = AsyncWebhookHandler(
-                store=store, gateway=gateway, secrets=[SECRET], on_purchase=place.ship
             )
             self.access = AsyncAccessService(store=store, catalog=CATALOG)
         else:
             self.payments = PaymentService(
                 store=store, gateway=gateway, catalog=CATALOG, on_purchase=place.ship
             )
-            self.webhooks = WebhookHandler(
-                store=store, gateway=gateway, secrets=[SECRET], on_purchase=place.ship
-            )
             self.access = AccessService(store=store, catalog=CATALOG)
+
+    def _later(self, seconds: float) -> Any:
+        return self._handler(clock=Later(seconds))
 
     # --- what is done, and done again after a crash ---------------------------------------------
 
@@ -101,12 +119,39 @@ class Shop:
         checkout = await settle(self.payments.create(buyer, DESIGN))
         assert checkout.client_secret
 
-    async def hear(self, events: Sequence[Mapping[str, Any]]) -> None:
+    async def hear(self, events: Sequence[Mapping[str, Any]], seconds: float = 0) -> None:
+        """Hears of these events, some seconds later."""
+        handler = self._later(seconds) if seconds else self.webhooks
         for event in events:
             body = json.dumps(event).encode()
-            outcome = await settle(self.webhooks.handle(body, sign(body, SECRET, int(time.time()))))
+            signature = sign(body, SECRET, int(time.time() + seconds))
+            outcome = await settle(handler.handle(body, signature))
             assert outcome.status_code == 200, outcome
             assert outcome.kind in (OutcomeKind.DONE, OutcomeKind.DUPLICATE), outcome
+
+    async def own(self, buyer: Buyer, events: Sequence[Mapping[str, Any]]) -> str:
+        """The buyer owns what they paid for. The payment's id."""
+        await self.hear(events)
+        [payment] = await settle(self.payments.history(buyer))
+        return str(payment.id)
+
+    async def refund(self, payment_id: str) -> None:
+        """An admin gives the money back."""
+        await settle(
+            self.payments.refund(payment_id, actor=ADMIN, request_id=REFUND.removeprefix("rfd_"))
+        )
+
+    async def lose_refund(self, payment_id: str) -> None:
+        """The same, and nothing is heard of it."""
+        self.gateway.cut = True
+        with suppress(GatewayUnavailable):
+            await self.refund(payment_id)
+        self.gateway.cut = False
+
+    async def work_off(self, seconds: float) -> None:
+        """A worker works off what is pending some seconds later."""
+        for outcome in await settle(self._later(seconds).process_pending()):
+            assert outcome.kind is OutcomeKind.DONE, outcome
 
     async def be_given(self, buyer: Buyer) -> None:
         """Takes what is free, and is granted the course."""

@@ -107,7 +107,7 @@ def test_prevented_by_giving_the_money_back_takes_access(shop: Shop, payment: Pa
     shop.sandbox.disputes.prevent(str(payment.intent_id), refunded=True)
     shop.catch_up()
     assert shop.get(payment).status is DISPUTED
-    assert not shop.check().allowed
+    assert shop.check().code == "revoked"
     with pytest.raises(PaymentDisputed):
         shop.refund(payment)
     assert shop.keys("refunds.create") == []

@@ -607,7 +607,7 @@ def test_a_changed_policy_holds_for_a_payment_that_is_looked_at_again(shop: Shop
 
 
 def test_a_policy_that_is_none() -> None:
-    for wrong in ({"refunds": "most"}, {"radar_reviews": "refund"}, {"fraud_warnings": ""}):
+    for wrong in ({"refunds": "most"}, {"radar_reviews": "ignore"}, {"fraud_warnings": ""}):
         with pytest.raises(ConfigurationError):
             Policy(**wrong)  # type: ignore[arg-type]  # wrong it is
 

@@ -169,7 +169,7 @@ WITHDRAWN: dict[str | None, PurchaseState] = {
     "under_review": SUSPENDED,
     "won": ACTIVE,
     "lost": REVOKED,
-    "prevented": SUSPENDED,
+    "prevented": REVOKED,
     "appeal_under_review": SUSPENDED,
     "a_status_of_the_future": SUSPENDED,
     None: SUSPENDED,
@@ -192,7 +192,7 @@ def test_while_the_money_is_here_access_is_too(status: str | None) -> None:
 @given(st.none() | st.text(), st.booleans())
 def test_any_status_at_all(status: str | None, withdrawn: bool) -> None:
     state = by_the_money(dispute(status, withdrawn=withdrawn))
-    assert (state is REVOKED) == (withdrawn and status == "lost")
+    assert (state is REVOKED) == (withdrawn and status in ("lost", "prevented"))
     assert state is ACTIVE or withdrawn
 
 

@@ -59,13 +59,19 @@ def proportion(share: Fraction | Decimal | str) -> RefundPolicy:
 
 def by_the_money(dispute: Dispute) -> PurchaseState:
     """Access follows the money: suspended while the bank holds it, revoked once the dispute is
-    lost, and back when it is won, or when the money came back some other way.
+    lost, or prevented by giving it back, and back when the dispute is won, or when the money came
+    back some other way.
 
     An inquiry moves no money: https://docs.stripe.com/disputes/how-disputes-work#inquiries
     """
     if not dispute.funds_withdrawn or dispute.status == "won":
         return PurchaseState.ACTIVE
-    return PurchaseState.REVOKED if dispute.status == "lost" else PurchaseState.SUSPENDED
+    return PurchaseState.REVOKED if dispute.status in _DECIDED else PurchaseState.SUSPENDED
+
+
+_DECIDED: Final = ("lost", "prevented")
+"""How disputes stand that ended with the money at the buyer's:
+https://docs.stripe.com/api/disputes/object#dispute_object-status"""
 
 
 def _is_rule(rule: object) -> bool:
