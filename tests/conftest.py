@@ -16,8 +16,10 @@ Command = Callable[..., "subprocess.Popen[str]"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--race-rounds 100` plays each race of `tests/races` so often, and tells what came of it."""
+    """`--race-rounds 100` plays each race of `tests/races` so often, and tells what came of it.
+    `--every-boundary` has `tests/crash` kill both colours at every boundary."""
     parser.addoption("--race-rounds", type=int, help="how often each race is run")
+    parser.addoption("--every-boundary", action="store_true", help="kill at every one, twice")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -400,9 +400,10 @@ def _refunds(
     return Journey(world, guests, turn, check, heal)
 
 
-def every_point(journey: Journey) -> int:
-    """Kills a journey at its first boundary, at its second, ... until it is through."""
-    return next(point for point in count() if not journey.killed_at(point))
+def every_point(journey: Journey, first: int, step: int) -> int:
+    """Kills a journey at one boundary after the other, until it is through; how many there are,
+    but for those that were stepped over at the end."""
+    return next(point for point in count(first, step) if not journey.killed_at(point))
 
 
 def some_pairs(journey: Journey, points: int) -> int:
@@ -418,14 +419,14 @@ _JOURNEYS: Final[Mapping[str, Callable[[World], Journey]]] = {
 
 
 def main() -> None:
-    kind, database, folder, url, key, *journeys = sys.argv[1:]
+    kind, database, folder, url, key, first, step, *journeys = sys.argv[1:]
     stripe.enable_telemetry = False
     world = World(place(kind, database, Path(folder)), url, key)
     gc.freeze()  # forks copy less
     points, pairs = {}, 0
     for name in journeys:
         journey = _JOURNEYS[name](world)
-        points[name] = every_point(journey)
+        points[name] = every_point(journey, int(first), int(step))
         pairs += some_pairs(journey, points[name])
     world.place.check()
     sys.stdout.write(json.dumps({"points": points, "pairs": pairs}) + "\n")

@@ -34,9 +34,9 @@ _KINDS: Final = [
     for way in _WAYS
     if (store, way) != ("memory", "processes")
 ]
-_ROUNDS: Final = {"memory": (5, 2), "sqlite": (5, 2), "postgres": (3, 1), "mongo": (2, 1)}
+_ROUNDS: Final = {"memory": (3, 1), "sqlite": (3, 1), "postgres": (2, 1), "mongo": (1, 1)}
 """How many rounds each scene has, and each costly one, unless `--race-rounds` says so: what takes
-about two minutes in all."""
+a few minutes in all."""
 _MANY: Final = 64
 _DOWNLOADS: Final = 200
 _SPARED: Final = 4
