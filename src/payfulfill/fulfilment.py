@@ -130,7 +130,7 @@ class Fulfilment:
 
     async def _command(self, uow: UnitOfWork, payment: Payment, refund_id: str) -> None:
         """Leaves a refund to whoever works off pending events."""
-        target = Target(payment.buyer_id, payment.product, payment.id)
+        target = Target.of(payment)
         command = command_of(target, refund_id, livemode=payment.livemode, now=self.now)
         await uow.events.add(command)
 
@@ -138,7 +138,7 @@ class Fulfilment:
         """Keeps whose the intents of `news` are, for events that do not say."""
         for intent_id, _ in intents(news):
             if intent_key(intent_id) not in payment.facts:
-                target = Target(payment.buyer_id, payment.product, payment.id)
+                target = Target.of(payment)
                 await uow.refs.add(intent_id, target)
 
     async def _fulfil(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol, TypeVar
 
 from payfulfill.colour import MaybeAwaitable
 from payfulfill.errors import StoreUnavailable
@@ -40,6 +40,11 @@ class Target:
     buyer_id: str
     product: ProductRef
     payment_id: str
+
+    @classmethod
+    def of(cls, payment: Payment) -> Target:
+        """That of a payment."""
+        return cls(payment.buyer_id, payment.product, payment.id)
 
 
 class PaymentRepository(Protocol):
@@ -375,6 +380,11 @@ class IntentAnswer:
             facts=self.facts,
             registers={intent_key(self.id): {"step": self.step}},
         )
+
+
+KEY_LIFETIME: Final = timedelta(hours=23)
+"""How long an idempotency key is relied on; Stripe keeps it for at least 24 hours:
+https://docs.stripe.com/api/idempotent_requests"""
 
 
 class Gateway(Protocol):

@@ -41,6 +41,7 @@ from payfulfill.models import (
     Subject,
 )
 from payfulfill.ports import (
+    KEY_LIFETIME,
     Clock,
     Gateway,
     Observed,
@@ -64,9 +65,6 @@ T = TypeVar("T")
 
 log = logging.getLogger("payfulfill.refunds")
 
-_KEY_LIFETIME: Final = timedelta(hours=23)
-"""How long an idempotency key is relied on; Stripe keeps it for at least 24 hours:
-https://docs.stripe.com/api/idempotent_requests"""
 _LEASE: Final = timedelta(seconds=60)
 _ROUNDS: Final = 6
 
@@ -98,7 +96,7 @@ def next_step(payment: Payment, refund_id: str, now: datetime) -> Refund | _Send
         return refund
     fact = payment.facts[fact_key("request", refund_id)]
     number, began = fact["attempt"]
-    old = now.timestamp() - began >= _KEY_LIFETIME.total_seconds()
+    old = now.timestamp() - began >= KEY_LIFETIME.total_seconds()
     if old or fact.get("lost", 0) >= number:
         return _List(refund.intent_id, number)
     return _Send(fact["parameters"][0], f"{payment.id}:{refund_id}:{number}", number)

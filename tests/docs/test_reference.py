@@ -13,7 +13,7 @@ from payfulfill import access, models
 from payfulfill import pricing as pricing_module
 from payfulfill.facts import OPEN
 from payfulfill.models.checks import MAX_ID_LENGTH
-from payfulfill.payments.plan import KEY_LIFETIME
+from payfulfill.payments import KEY_LIFETIME
 from payfulfill.stores.sqlite import DEADLINE
 from payfulfill.stripe.events import HANDLED, MAX_BODY
 from payfulfill.stripe.signature import TOLERANCE

@@ -27,8 +27,8 @@ from payfulfill.models import (
     Terms,
 )
 from payfulfill.money import Money
+from payfulfill.payments import KEY_LIFETIME
 from payfulfill.payments.plan import (
-    KEY_LIFETIME,
     Abandon,
     Cancel,
     Order,

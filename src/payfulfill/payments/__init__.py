@@ -1,6 +1,6 @@
 """Opening, reading and ending payments."""
 
-from payfulfill.payments.plan import KEY_LIFETIME
 from payfulfill.payments.service import AsyncPaymentService, PaymentService
+from payfulfill.ports import KEY_LIFETIME
 
 __all__ = ["KEY_LIFETIME", "AsyncPaymentService", "PaymentService"]

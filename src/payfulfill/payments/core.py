@@ -80,6 +80,7 @@ from payfulfill.ports import (
 from payfulfill.refunding import Request
 from payfulfill.refunds import RefundCore
 from payfulfill.rules import Policy, is_open, spans, suspicions
+from payfulfill.stripe.events import PAYMENT_KEY
 
 T = TypeVar("T")
 
@@ -274,7 +275,7 @@ class PaymentCore:
             "automatic_payment_methods": {"enabled": True},
             "description": payment.title,
             "metadata": {
-                "payfulfill_payment": payment.id,
+                PAYMENT_KEY: payment.id,
                 "userId": payment.buyer_id,
                 "productType": payment.product.type,
                 "productId": payment.product.id,
@@ -285,7 +286,7 @@ class PaymentCore:
 
     async def _add(self, uow: UnitOfWork, payment: Payment) -> None:
         await uow.payments.add(payment)
-        await uow.refs.add(payment.id, Target(payment.buyer_id, payment.product, payment.id))
+        await uow.refs.add(payment.id, Target.of(payment))
 
     async def _settle(self, uow: UnitOfWork, payment: Payment, slot: str | None) -> Payment:
         """Fulfils a payment that asks for no money."""
@@ -414,7 +415,7 @@ class PaymentCore:
         return await self._observe(payment, {order_key(payment.id): {what: when}})
 
     async def _observe(self, payment: Payment, news: Facts) -> Payment:
-        target = Target(payment.buyer_id, payment.product, payment.id)
+        target = Target.of(payment)
 
         async def body(uow: UnitOfWork) -> Recorded | None:
             return await self._fulfilment().observe(uow, target, news)
@@ -455,7 +456,7 @@ class PaymentCore:
         if payment.livemode != self._gateway.livemode:
             return payment
         if any(intent["status"] == SUCCEEDED for _, intent in intents(payment.facts)):
-            target = Target(payment.buyer_id, payment.product, payment.id)
+            target = Target.of(payment)
             return await self._refunds.refresh(target)
         if not is_open(payment):
             return payment
@@ -566,7 +567,7 @@ class PaymentCore:
         if request_id is not None and not REQUEST_ID.fullmatch(request_id):
             raise InvalidRequest("a request id is 1 to 100 letters, digits, - and _")
         payment = await self.get(payment_id, actor)
-        target = Target(payment.buyer_id, payment.product, payment.id)
+        target = Target.of(payment)
         id = self._refunds.request_id(request_id)
         return await self._refunds.make(target, Request(id, amount, actor.id, reason))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from payfulfill.facts import OPEN, intents
 from payfulfill.models import (
@@ -17,10 +16,7 @@ from payfulfill.models import (
     Product,
     Quote,
 )
-
-KEY_LIFETIME: Final = timedelta(hours=23)
-"""How long an idempotency key is relied on; Stripe keeps it for at least 24 hours:
-https://docs.stripe.com/api/idempotent_requests"""
+from payfulfill.ports import KEY_LIFETIME
 
 
 @dataclass(frozen=True, slots=True)

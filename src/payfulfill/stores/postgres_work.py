@@ -127,7 +127,7 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         payment = rows.payment_from(fields)
         siblings = [rows.purchase_from(row) for row in json.loads(others)] if others else []
         self.purchases.know(payment.buyer_id, payment.product, siblings)
-        target = Target(payment.buyer_id, payment.product, payment.id)
+        target = Target.of(payment)
         if added:
             stored = replace(event, payment_id=payment.id)
         return Taken(stored, added, target, slot, payment, siblings)
