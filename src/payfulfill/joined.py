@@ -61,3 +61,4 @@ class _NoGateway:
         raise CannotJoin
 
     retrieve = cancel = list = refund = read = create
+    create_session = retrieve_session = expire_session = list_sessions = create

@@ -22,6 +22,7 @@ from payfulfill.models.payment import (
     Origin,
     Payment,
     PaymentStatus,
+    Ui,
     utc,
 )
 from payfulfill.models.product import (
@@ -81,6 +82,7 @@ __all__ = [
     "Subject",
     "Tag",
     "Terms",
+    "Ui",
     "WebhookOutcome",
     "changed",
     "require_id",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -33,7 +33,7 @@ from payfulfill.errors import (
     ProductUnavailable,
     UnknownProduct,
 )
-from payfulfill.facts import OPEN, SUCCEEDED, intents, order_key
+from payfulfill.facts import SUCCEEDED, intents, order_key
 from payfulfill.fulfilment import Fulfilment, Recorded, numbered
 from payfulfill.ids import new_id
 from payfulfill.joined import gateway_beside, is_joined
@@ -51,10 +51,12 @@ from payfulfill.models import (
     PurchaseState,
     Quote,
     Refund,
+    Subject,
     require_limit,
 )
 from payfulfill.models.reversal import REQUEST_ID
 from payfulfill.money import Money
+from payfulfill.payments.means import Answer, Means
 from payfulfill.payments.plan import (
     Abandon,
     Cancel,
@@ -65,13 +67,15 @@ from payfulfill.payments.plan import (
     Send,
     Step,
     next_step,
+    payable,
 )
+from payfulfill.payments.ways import Way, check_origins
 from payfulfill.ports import (
     Catalog,
     Clock,
     Gateway,
-    IntentAnswer,
     PurchaseHook,
+    SessionAnswer,
     Store,
     Target,
     UnitOfWork,
@@ -80,7 +84,6 @@ from payfulfill.ports import (
 from payfulfill.refunding import Request
 from payfulfill.refunds import RefundCore
 from payfulfill.rules import Policy, is_open, spans, suspicions
-from payfulfill.stripe.events import PAYMENT_KEY
 
 T = TypeVar("T")
 
@@ -94,7 +97,6 @@ _ROUNDS: Final = 12
 _FAILURES: Final = 5
 _PATIENCE: Final = timedelta(seconds=25)
 _CLOCK_SLACK: Final = timedelta(minutes=5)  # between our clock and Stripe's, when listing
-_TOO_LATE: Final = ("payment_intent_unexpected_state", "resource_missing")
 _CHANGING: Final = "The payment keeps changing under our hands; try again."
 
 
@@ -109,9 +111,13 @@ class PaymentCore:
         clock: Clock,
         hook: PurchaseHook | None,
         policy: Policy,
+        return_origins: Collection[str] | None,
     ) -> None:
+        check_origins(return_origins)
         self._store = store
         self._gateway = gateway_beside(store, gateway)
+        self._means = Means(self._gateway)
+        self._return_origins = return_origins
         self._catalog = catalog
         self._clock = clock
         self._hook = hook
@@ -121,13 +127,14 @@ class PaymentCore:
     # --- create: look, decide, act, look again ------------------------------------------------
 
     async def create(
-        self, buyer: Buyer, ref: ProductRef, currency: str | None, extras: Mapping[str, str]
+        self, buyer: Buyer, ref: ProductRef, currency: str | None, way: Way
     ) -> Checkout:
         """See `PaymentService.create`."""
+        way.check(self._return_origins)
         product = await self._for_sale(buyer, ref)
 
         async def round_() -> Checkout | None:
-            order = self._order(buyer, product, currency, extras)
+            order = self._order(buyer, product, currency, way)
             return await self._take(await self._run(partial(self._plan, order=order)))
 
         return await self._until_settled(round_)
@@ -160,7 +167,7 @@ class PaymentCore:
             raise UnknownProduct(f"There is no product {ref}.")
         if not product.available:
             raise ProductUnavailable(f"{product.title} is not for sale.")
-        return self._order(buyer, product, currency, {}).quote
+        return self._order(buyer, product, currency, Way()).quote
 
     async def _for_sale(self, buyer: Buyer, ref: ProductRef) -> Product:
         """The product. One that is off sale takes the buyer's open payment for it along."""
@@ -177,15 +184,13 @@ class PaymentCore:
         slot = await uow.slots.lock(buyer_id, ref)
         return await uow.payments.get(buyer_id, slot) if slot else None
 
-    def _order(
-        self, buyer: Buyer, product: Product, currency: str | None, extras: Mapping[str, str]
-    ) -> Order:
+    def _order(self, buyer: Buyer, product: Product, currency: str | None, way: Way) -> Order:
         quote = product.pricing.quote(product, buyer, currency, self._clock.now())
         if currency is not None and quote.amount.currency != currency.upper():
             raise CurrencyNotOffered(f"{product.ref} was priced in {quote.amount.currency}.")
         if not quote.amount.is_zero:
             quote.amount.check_chargeable()
-        return Order(buyer, product, quote, extras)
+        return Order(buyer, product, quote, way)
 
     async def _plan(self, uow: UnitOfWork, order: Order) -> Step:
         """Decides on the next step for what the slot of (buyer, product) holds."""
@@ -231,7 +236,7 @@ class PaymentCore:
             return Finished(await self._settle(uow, self._payment(order, Origin.FREE), None))
         self._require_stripe()
         payment = self._payment(order, Origin.STRIPE)
-        attempt = self._attempt(1, payment, order.extras)
+        attempt = self._attempt(1, payment, order.way)
         payment = replace(payment, attempt=attempt, reads=1)
         await self._add(uow, payment)
         await uow.slots.put(payment.buyer_id, payment.product, payment.id)
@@ -251,7 +256,7 @@ class PaymentCore:
         """Another try for a payment whose first one Stripe refused, perhaps for a reason that
         is mended by now: the parameters are made afresh."""
         number = payment.attempt.number + 1 if payment.attempt else 1
-        return Send(payment, self._attempt(number, payment, order.extras), repeated=True)
+        return Send(payment, self._attempt(number, payment, order.way), repeated=True)
 
     def _payment(self, order: Order, origin: Origin) -> Payment:
         now = self._clock.now()
@@ -268,21 +273,10 @@ class PaymentCore:
             created_at=now,
         )
 
-    def _attempt(self, number: int, payment: Payment, extras: Mapping[str, str]) -> Attempt:
-        parameters = {
-            "amount": payment.amount.amount,
-            "currency": payment.amount.stripe_currency,
-            "automatic_payment_methods": {"enabled": True},
-            "description": payment.title,
-            "metadata": {
-                PAYMENT_KEY: payment.id,
-                "userId": payment.buyer_id,
-                "productType": payment.product.type,
-                "productId": payment.product.id,
-            },
-            **extras,
-        }
-        return Attempt(number=number, parameters=parameters, started_at=self._clock.now())
+    def _attempt(self, number: int, payment: Payment, way: Way) -> Attempt:
+        now = self._clock.now()
+        parameters = way.parameters(payment, number, now)
+        return Attempt(number=number, parameters=parameters, started_at=now, ui=way.ui)
 
     async def _add(self, uow: UnitOfWork, payment: Payment) -> None:
         await uow.payments.add(payment)
@@ -304,33 +298,42 @@ class PaymentCore:
             case Send(payment):
                 answer = await self._send(step)
                 checkout = await self._checkout(payment, answer, repeated=step.repeated)
-                return checkout if step.wanted else None
-            case Reuse(payment, intent_id):
-                read = await self._read(payment, intent_id)
+                # A session that Stripe may have told of before may have ended since: look at it.
+                stale = step.again and step.attempt.ui == "checkout"
+                return checkout if step.wanted and not stale else None
+            case Reuse(payment, subject):
+                read = await self._read(payment, subject)
                 return await self._checkout(payment, read, repeated=True) if read else None
             case Search(payment, attempt):
                 await self._search(payment, attempt)
-            case Cancel(payment, intent_id):
-                if (await self._cancel(payment, intent_id)).status is PaymentStatus.SUCCEEDED:
+            case Cancel(payment, subject):
+                if (await self._cancel(payment, subject)).status is PaymentStatus.SUCCEEDED:
                     raise AlreadyOwned
         return None
 
     async def _checkout(
-        self, payment: Payment, answer: IntentAnswer, *, repeated: bool
+        self, payment: Payment, answer: Answer, *, repeated: bool
     ) -> Checkout | None:
         payment = await self._join(payment, answer)
         if payment.status is PaymentStatus.SUCCEEDED:
             raise AlreadyOwned  # paid a moment ago, in another tab
-        if payment.status is not PaymentStatus.PENDING or answer.id != payment.intent_id:
+        if payment.status is not PaymentStatus.PENDING:
+            return None
+        if isinstance(answer, SessionAnswer):
+            if answer.url is None and answer.step == "processing":
+                raise PaymentProcessing  # the buyer is done, and the page is closed
+            made = Checkout(payment=payment, client_secret=None, url=answer.url, repeated=repeated)
+            return made if answer.url is not None else None
+        if answer.id != payment.intent_id:
             return None
         return Checkout(payment=payment, client_secret=answer.client_secret, repeated=repeated)
 
-    async def _send(self, step: Send) -> IntentAnswer:
-        """Creates the intent, or gets the answer again that was given to the same key."""
+    async def _send(self, step: Send) -> Answer:
+        """Creates what is to be paid, or gets the answer again that was given to the same key."""
         payment, attempt = step.payment, step.attempt
         key = f"{payment.id}:{attempt.number}"
         try:
-            return await self._gateway.create(attempt.parameters, key)
+            return await self._means.create(attempt, key)
         except GatewayFailed:
             await self._swap(payment, attempt, replace(attempt, state=AttemptState.FAILED))
             raise
@@ -339,7 +342,7 @@ class PaymentCore:
             state = AttemptState.FAILED if step.again else AttemptState.REFUSED
             await self._swap(payment, attempt, replace(attempt, state=state))
             log.error(
-                "Stripe refused to create a payment intent: %s",
+                "Stripe refused to open a payment: %s",
                 error.message,
                 extra={"payment_id": payment.id, "reason": error.reason},
             )
@@ -356,23 +359,24 @@ class PaymentCore:
 
         await self._run(body)
 
-    async def _read(self, payment: Payment, intent_id: str) -> IntentAnswer | None:
-        """The intent; None when Stripe has none of that id, so that nothing can ever pay it."""
+    async def _read(self, payment: Payment, subject: Subject) -> Answer | None:
+        """What Stripe has; None when it has none of that id, so that nothing can ever pay it."""
         try:
-            return await self._gateway.retrieve(intent_id)
+            return await self._means.retrieve(subject)
         except GatewayRefused as error:
             if error.reason != "resource_missing":
                 raise
             log.error(
-                "Stripe has no payment intent %s; its payment is given up",
-                intent_id,
+                "Stripe has no %s %s; its payment is given up",
+                subject.kind,
+                subject.id,
                 extra={"payment_id": payment.id, "alert": "intent_missing"},
             )
             await self._note(payment, "abandoned_at")
             return None
 
     async def _search(self, payment: Payment, attempt: Attempt) -> Payment:
-        """Looks for the intent of an attempt whose key tells nothing any more."""
+        """Looks for what came of an attempt whose key tells nothing any more."""
         found = await self._listed(payment, attempt)
         if not found:  # Stripe has nothing of it, as if it had refused
             await self._swap(payment, attempt, replace(attempt, state=AttemptState.REFUSED))
@@ -380,32 +384,33 @@ class PaymentCore:
             payment = await self._join(payment, answer)
         return payment
 
-    async def _listed(self, payment: Payment, attempt: Attempt) -> list[IntentAnswer]:
+    async def _listed(self, payment: Payment, attempt: Attempt) -> list[Answer]:
         since, until = attempt.started_at - _CLOCK_SLACK, self._clock.now() + _CLOCK_SLACK
-        answers = await self._gateway.list(since, until)
+        answers = await self._means.list(attempt.ui, since, until)
         return [answer for answer in answers if answer.payment_id == payment.id]
 
-    async def _cancel(self, payment: Payment, intent_id: str) -> Payment:
-        """Cancels an intent and records what became of it.
+    async def _cancel(self, payment: Payment, subject: Subject) -> Payment:
+        """Ends an intent or a session, and records what became of it.
 
         Raises:
             PaymentProcessing: the bank has it.
         """
-        answer: IntentAnswer | None
+        answer: Answer | None
+        refused = None
         try:
-            answer = await self._gateway.cancel(intent_id)
+            answer = await self._means.end(subject)
         except GatewayRefused as error:
-            if error.reason not in _TOO_LATE:
-                raise  # our key may not cancel, for example
-            answer = await self._read(payment, intent_id)  # so how does it stand?
+            refused, answer = error, await self._read(payment, subject)  # so how does it stand?
         if answer is None:
             return payment
         payment = await self._join(payment, answer)
         if answer.step == "processing":
             raise PaymentProcessing
+        if refused is not None and answer.is_payable:
+            raise refused  # our key may not cancel, for example
         return payment
 
-    async def _join(self, payment: Payment, answer: IntentAnswer) -> Payment:
+    async def _join(self, payment: Payment, answer: Answer) -> Payment:
         """Records an answer of Stripe's about a payment."""
         return await self._observe(payment, numbered(answer.observed, payment.reads))
 
@@ -468,10 +473,9 @@ class PaymentCore:
     async def _read_again(self, payment: Payment) -> Payment:
         """Asks Stripe how an open payment stands."""
         payment = await self._numbered(payment)
-        open_ids = [id for id, intent in intents(payment.facts) if intent["status"] == OPEN]
-        answers: list[IntentAnswer | None] = []
-        if open_ids:
-            answers += [await self._read(payment, intent_id) for intent_id in open_ids]
+        answers: list[Answer | None] = []
+        if known := payable(payment):
+            answers += [await self._read(payment, subject) for subject in known]
         elif payment.attempt is not None:
             answers += await self._listed(payment, payment.attempt)
         for answer in answers:
@@ -521,8 +525,8 @@ class PaymentCore:
                 await self._join(payment, await self._send(step))
             case Search(payment, attempt):
                 await self._search(payment, attempt)
-            case Cancel(payment, intent_id):
-                await self._cancel(payment, intent_id)
+            case Cancel(payment, subject):
+                await self._cancel(payment, subject)
 
     async def _unwanted(self, uow: UnitOfWork, payment: Payment) -> Step | None:
         """The next step, for a payment that nobody wants; None when it has ended. It is given up
@@ -623,9 +627,9 @@ class PaymentCore:
             quote = product.pricing.quote(product, buyer, None, now)
         except PayfulfillError:  # not sold any more; it can be given all the same
             return Order(
-                buyer, product, Quote(amount=_NOTHING, base_amount=_NOTHING, expires_at=now), {}
+                buyer, product, Quote(amount=_NOTHING, base_amount=_NOTHING, expires_at=now)
             )
-        return Order(buyer, product, replace(quote, amount=quote.amount - quote.amount), {})
+        return Order(buyer, product, replace(quote, amount=quote.amount - quote.amount))
 
     async def _spare(self, opened: Payment) -> None:
         """Keeps a buyer from paying for what they were given meanwhile."""
