@@ -16,6 +16,7 @@ from payfulfill.colour import MaybeAwaitable
 from payfulfill.errors import StoreUnavailable
 from payfulfill.facts import intent_key
 from payfulfill.models import (
+    Customer,
     Download,
     Facts,
     Payment,
@@ -181,6 +182,27 @@ class SlotRepository(Protocol):
         ...
 
 
+class CustomerRepository(Protocol):
+    """Buyers' customers at Stripe. Unique by (buyer, mode). One is locked in a transaction of its
+    own, with no slot, payment or event, and so has no place in the order of locks."""
+
+    async def add(self, customer: Customer) -> bool:
+        """Inserts it; False if the buyer has one in that mode already."""
+        ...
+
+    async def get(self, buyer_id: str, *, livemode: bool) -> Customer | None:
+        """The buyer's customer in that mode."""
+        ...
+
+    async def lock(self, buyer_id: str, *, livemode: bool) -> Customer | None:
+        """The same, which no one else can change until this unit of work ends."""
+        ...
+
+    async def save(self, customer: Customer) -> None:
+        """Writes all that can change of a customer that is there."""
+        ...
+
+
 class RefRepository(Protocol):
     """From an id, ours or Stripe's, to whose payment it belongs. Rows never change."""
 
@@ -250,6 +272,11 @@ class UnitOfWork(Protocol):
     @property
     def refs(self) -> RefRepository:
         """Whose an id is."""
+        ...
+
+    @property
+    def customers(self) -> CustomerRepository:
+        """Buyers' customers at Stripe."""
         ...
 
     @property
