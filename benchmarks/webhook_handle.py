@@ -27,7 +27,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -37,7 +37,7 @@ from typing import Any, Literal
 from payfulfill import Money, Payment, ProductRef, Terms, WebhookHandler
 from payfulfill.fulfilment import Fulfilment
 from payfulfill.models import Attempt, Origin
-from payfulfill.ports import IntentAnswer, Observed, Target, UnitOfWork
+from payfulfill.ports import CustomerAnswer, IntentAnswer, Observed, Target, UnitOfWork
 from payfulfill.rules.policy import DEFAULT
 from payfulfill.stores import SQLiteStore
 from payfulfill.stripe.events import intent_facts
@@ -67,6 +67,15 @@ class NoGateway:
         raise AssertionError
 
     read = refund
+
+    async def create_customer(self, *_: object) -> CustomerAnswer:
+        raise AssertionError
+
+    async def list_customers(self, *_: object) -> Sequence[CustomerAnswer]:
+        raise AssertionError
+
+    async def open_portal(self, *_: object) -> str:
+        raise AssertionError
 
 
 def intent(payment: Payment, status: str, received: int) -> dict[str, Any]:

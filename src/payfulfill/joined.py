@@ -61,3 +61,4 @@ class _NoGateway:
         raise CannotJoin
 
     retrieve = cancel = list = refund = read = create
+    create_customer = list_customers = open_portal = create

@@ -409,6 +409,23 @@ class IntentAnswer:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerAnswer:
+    """A customer as the gateway answered it just now.
+
+    Attributes:
+        id: Stripe's id.
+        buyer_id: The buyer of ours that its metadata names.
+        request: The idempotency key that its metadata names, by which it was made.
+        deleted: Whether Stripe has no more of it than that.
+    """
+
+    id: str
+    buyer_id: str | None = None
+    request: str | None = None
+    deleted: bool = False
+
+
 KEY_LIFETIME: Final = timedelta(hours=23)
 """How long an idempotency key is relied on; Stripe keeps it for at least 24 hours:
 https://docs.stripe.com/api/idempotent_requests"""
@@ -454,6 +471,22 @@ class Gateway(Protocol):
 
     async def read(self, subject: Subject) -> Observed:
         """Reads an object, or all of a kind that belong to a payment intent."""
+        ...
+
+    # --- customers
+
+    async def create_customer(
+        self, parameters: Mapping[str, Any], idempotency_key: str
+    ) -> CustomerAnswer:
+        """Creates a customer."""
+        ...
+
+    async def list_customers(self, since: datetime, until: datetime) -> Sequence[CustomerAnswer]:
+        """All customers created between these two times, the newest first."""
+        ...
+
+    async def open_portal(self, customer_id: str, return_url: str) -> str:
+        """Opens a session of the customer portal; its address, which is a secret."""
         ...
 
 

@@ -7,6 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Self
 
 import stripe
@@ -20,8 +21,9 @@ from payfulfill.errors import (
     PayfulfillError,
 )
 from payfulfill.models import Kind, Subject
-from payfulfill.ports import IntentAnswer, Observed
+from payfulfill.ports import CustomerAnswer, IntentAnswer, Observed
 from payfulfill.stripe.answers import intent_answer, observed
+from payfulfill.stripe.customers import customer_answer
 
 API_VERSION = "2026-10-28.endive"
 """The version of Stripe's API that objects are read at, whatever the account's default is."""
@@ -32,12 +34,12 @@ _READ_SECONDS = 5.0
 _HTTP_BUSY = (409, 429)  # key in use; rate limited or lock timeout
 _HTTP_SERVER_ERROR = 500
 
-_SECRET = re.compile(r"_secret_\w+")
+_SECRET = re.compile(r"(_secret_|/session/)[\w-]+")  # of an object, or the address of a portal
 
 
 def _without_secrets(record: logging.LogRecord) -> bool:
-    """Takes client secrets out of the SDK's log: at DEBUG it holds the whole of every answer."""
-    record.msg, record.args = _SECRET.sub("_secret_...", record.getMessage()), None
+    """Takes secrets out of the SDK's log: at DEBUG it holds the whole of every answer."""
+    record.msg, record.args = _SECRET.sub(r"\1...", record.getMessage()), None
     return True
 
 
@@ -164,11 +166,39 @@ class _Gateway(ABC):
                 return found
             parameters["starting_after"] = found[-1].id
 
+    # --- customers
+
+    async def create_customer(
+        self, parameters: Mapping[str, Any], idempotency_key: str
+    ) -> CustomerAnswer:
+        """Creates a customer: https://docs.stripe.com/api/customers/create"""
+        options = {"idempotency_key": idempotency_key}
+        made = await self._call(self._writer, "create", dict(parameters), options, of="customers")
+        return _customer(made)
+
+    async def list_customers(self, since: datetime, until: datetime) -> Sequence[CustomerAnswer]:
+        """Lists customers: https://docs.stripe.com/api/customers/list"""
+        created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
+        parameters: dict[str, Any] = {"created": created, "limit": _PAGE}
+        found: Sequence[CustomerAnswer] = ()
+        while True:
+            page = await self._call(self._reader, "list", parameters, of="customers")
+            found = [*found, *map(_customer, page.data)]
+            if not page.has_more:
+                return found
+            parameters["starting_after"] = found[-1].id
+
+    async def open_portal(self, customer_id: str, return_url: str) -> str:
+        """Opens the customer portal: https://docs.stripe.com/api/customer_portal/sessions/create"""
+        parameters = {"customer": customer_id, "return_url": return_url}
+        session = await self._call(self._writer, "create", parameters, of="billing_portal.sessions")
+        return str(session.url)
+
     async def _call(
         self, client: StripeClient, verb: str, *arguments: Any, of: str = "payment_intents"
     ) -> Any:
         try:
-            return await self._send(getattr(client.v1, of), verb, *arguments)
+            return await self._send(attrgetter(of)(client.v1), verb, *arguments)
         except stripe.StripeError as error:
             raise _translated(error) from error
 
@@ -247,6 +277,13 @@ def _observed(kind: Kind, things: Sequence[Any], intent_id: str | None = None) -
         return observed(kind, [thing.to_dict() for thing in things], intent_id)
     except ValueError as error:
         raise GatewayFailed(f"Stripe answered with a {kind} of unknown shape") from error
+
+
+def _customer(customer: Any) -> CustomerAnswer:
+    try:
+        return customer_answer(customer.to_dict())
+    except ValueError as error:
+        raise GatewayFailed("Stripe answered with a customer of unknown shape") from error
 
 
 def _translated(error: stripe.StripeError) -> PayfulfillError:
