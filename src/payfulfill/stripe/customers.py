@@ -22,10 +22,16 @@ def customer_answer(customer: Mapping[str, Any]) -> CustomerAnswer:
     Raises:
         UnknownShape: it has no id.
     """
-    metadata = customer.get("metadata") or {}
     return CustomerAnswer(
         id=text(customer.get("id")),
-        buyer_id=metadata.get(BUYER_KEY),
-        request=metadata.get(REQUEST_KEY),
+        buyer_id=_claim(customer, BUYER_KEY),
+        request=_claim(customer, REQUEST_KEY),
         deleted=customer.get("deleted") is True,
     )
+
+
+def _claim(customer: Mapping[str, Any], key: str) -> str | None:
+    """What its metadata says, if anything."""
+    metadata = customer.get("metadata")
+    said = metadata.get(key) if isinstance(metadata, Mapping) else None
+    return said if isinstance(said, str) else None

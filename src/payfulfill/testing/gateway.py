@@ -343,7 +343,8 @@ class FakeGateway:
     def delete_customer(self, customer_id: str) -> None:
         """Somebody deletes a customer in Stripe's dashboard."""
         with self._lock:
-            self._customers[customer_id] = {"id": customer_id, "object": "customer", **_GONE}
+            held = self._customers[customer_id]
+            self._customers[customer_id] = {"id": held["id"], "object": "customer", **_GONE}
 
     # --- failing -----------------------------------------------------------------------------
 
