@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, Final, TypeVar
 import pytest
 
 from payfulfill import Buyer
-from payfulfill.colour import MaybeAwaitable, drive, settle
+from payfulfill.colour import MaybeAwaitable, drive, settle, within
 from payfulfill.errors import (
     CannotJoin,
     GatewayFailed,
@@ -309,23 +310,68 @@ def test_only_the_one_that_is_gone_is_forgotten(shop: Shop) -> None:
     assert shop.made() == [first, second]
 
 
+def meanwhile(
+    shop: Shop, patch: pytest.MonkeyPatch, doing: Callable[[str], Awaitable[object]]
+) -> None:
+    """Has something done once, with the id that it made, before the next create is answered."""
+    whole = shop.gateway.create_customer
+
+    async def create_customer(parameters: Any, key: str) -> CustomerAnswer:
+        patch.setattr(shop.gateway, CREATE, whole)
+        answer = await whole(parameters, key)
+        await doing(answer.id)
+        return answer
+
+    patch.setattr(shop.gateway, CREATE, create_customer)
+
+
 def test_a_late_answer_does_not_bring_back_what_was_forgotten(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = shop.gateway.create_customer
     other = CustomerCore(shop.store, shop.gateway, shop.clock)
 
-    async def create_customer(parameters: Any, key: str) -> CustomerAnswer:
-        monkeypatch.setattr(shop.gateway, CREATE, whole)
-        answer = await whole(parameters, key)
-        assert await other.ensure(ADA) == answer.id
-        await other.forget(ADA, answer.id)
-        return answer
+    async def forget(made: str) -> None:
+        assert await other.ensure(ADA) == made
+        await other.forget(ADA, made)
 
-    monkeypatch.setattr(shop.gateway, CREATE, create_customer)
+    meanwhile(shop, monkeypatch, forget)
     found = shop.ensure()
     assert len(shop.made()) == 2
     assert found == shop.made()[1] == shop.row().stripe_id
+
+
+def test_a_late_answer_does_not_replace_what_is_there(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host has brought one along meanwhile, say."""
+
+    async def bring(_: str) -> None:
+        async def body(uow: UnitOfWork) -> None:
+            held = await uow.customers.lock("ada", livemode=False)
+            assert held
+            await uow.customers.save(replace(held, stripe_id="cus_host"))
+
+        await settle(shop.store.run(body))
+
+    meanwhile(shop, monkeypatch, bring)
+    assert shop.ensure() == "cus_host" == shop.row().stripe_id
+
+
+@pytest.mark.parametrize("error", [GatewayRefused("revoked"), GatewayFailed()])
+def test_a_late_failure_undoes_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, error: PayfulfillError
+) -> None:
+    """Another call was answered before it."""
+    other = CustomerCore(shop.store, shop.gateway, shop.clock)
+
+    async def fail(made: str) -> None:
+        assert await other.ensure(ADA) == made
+        raise error
+
+    meanwhile(shop, monkeypatch, fail)
+    with suppress(GatewayRefused):
+        shop.ensure()
+    assert [shop.row().stripe_id] == shop.made() == [shop.ensure()]
 
 
 def test_one_that_was_deleted_before_we_knew_of_it(shop: Shop) -> None:
@@ -389,18 +435,16 @@ def test_the_portals_address_is_kept_nowhere(shop: Shop, caplog: pytest.LogCaptu
 
 
 def test_in_a_transaction_of_the_hosts_nothing_is_made(shop: Shop) -> None:
-    async def ensured() -> str:
-        if not shop.store.is_async:
-            with shop.store.transaction() as connection:
-                return await joined(connection).ensure(ADA)
-        async with shop.store.transaction() as connection:
-            return await joined(connection).ensure(ADA)
+    """Also if the host commits all the same."""
 
-    def joined(connection: Any) -> CustomerCore:
-        return CustomerCore(shop.store.joined(connection), shop.gateway, shop.clock)
+    async def ensured() -> str | None:
+        async with within(shop.store.transaction()) as connection:
+            core = CustomerCore(shop.store.joined(connection), shop.gateway, shop.clock)
+            with suppress(CannotJoin):
+                return await core.ensure(ADA)
+        return None
 
-    with pytest.raises(CannotJoin):
-        shop.run(ensured())
+    assert shop.run(ensured()) is None
     assert shop.store._tables["customers"] == {}
     made = shop.ensure()
     assert shop.run(ensured()) == made

@@ -169,7 +169,7 @@ class CustomerCore:
         )
         made = [answer for answer in answers if answer.request == key and not answer.deleted]
         if made:
-            return await self._record(customer, attempt, made[-1].id)
+            return await self._record(customer, attempt, made[0].id)
         await self._swap(customer, begun(customer, now))
         return None
 
