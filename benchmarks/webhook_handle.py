@@ -37,7 +37,14 @@ from typing import Any, Literal
 from payfulfill import Money, Payment, ProductRef, Terms, WebhookHandler
 from payfulfill.fulfilment import Fulfilment
 from payfulfill.models import Attempt, Origin
-from payfulfill.ports import IntentAnswer, Observed, SessionAnswer, Target, UnitOfWork
+from payfulfill.ports import (
+    CustomerAnswer,
+    IntentAnswer,
+    Observed,
+    SessionAnswer,
+    Target,
+    UnitOfWork,
+)
 from payfulfill.rules.policy import DEFAULT
 from payfulfill.stores import SQLiteStore
 from payfulfill.stripe.events import intent_facts
@@ -74,6 +81,15 @@ class NoGateway:
         raise AssertionError
 
     async def list_sessions(self, *_: object) -> Sequence[SessionAnswer]:
+        raise AssertionError
+
+    async def create_customer(self, *_: object) -> CustomerAnswer:
+        raise AssertionError
+
+    async def list_customers(self, *_: object) -> Sequence[CustomerAnswer]:
+        raise AssertionError
+
+    async def open_portal(self, *_: object) -> str:
         raise AssertionError
 
 

@@ -16,6 +16,7 @@ from payfulfill.colour import MaybeAwaitable
 from payfulfill.errors import StoreUnavailable
 from payfulfill.facts import OPEN, intent_key
 from payfulfill.models import (
+    Customer,
     Download,
     Facts,
     Payment,
@@ -181,6 +182,27 @@ class SlotRepository(Protocol):
         ...
 
 
+class CustomerRepository(Protocol):
+    """Buyers' customers at Stripe. Unique by (buyer, mode). One is locked in a transaction of its
+    own, with no slot, payment or event, and so has no place in the order of locks."""
+
+    async def add(self, customer: Customer) -> bool:
+        """Inserts it; False if the buyer has one in that mode already."""
+        ...
+
+    async def get(self, buyer_id: str, *, livemode: bool) -> Customer | None:
+        """The buyer's customer in that mode."""
+        ...
+
+    async def lock(self, buyer_id: str, *, livemode: bool) -> Customer | None:
+        """The same, which no one else can change until this unit of work ends."""
+        ...
+
+    async def save(self, customer: Customer) -> None:
+        """Writes all that can change of a customer that is there."""
+        ...
+
+
 class RefRepository(Protocol):
     """From an id, ours or Stripe's, to whose payment it belongs. Rows never change."""
 
@@ -250,6 +272,11 @@ class UnitOfWork(Protocol):
     @property
     def refs(self) -> RefRepository:
         """Whose an id is."""
+        ...
+
+    @property
+    def customers(self) -> CustomerRepository:
+        """Buyers' customers at Stripe."""
         ...
 
     @property
@@ -426,6 +453,23 @@ class SessionAnswer:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerAnswer:
+    """A customer as the gateway answered it just now.
+
+    Attributes:
+        id: Stripe's id.
+        buyer_id: The buyer of ours that its metadata names.
+        request: The idempotency key that its metadata names, by which it was made.
+        deleted: Whether Stripe has no more of it than that.
+    """
+
+    id: str
+    buyer_id: str | None = None
+    request: str | None = None
+    deleted: bool = False
+
+
 KEY_LIFETIME: Final = timedelta(hours=23)
 """How long an idempotency key is relied on; Stripe keeps it for at least 24 hours:
 https://docs.stripe.com/api/idempotent_requests"""
@@ -489,6 +533,22 @@ class Gateway(Protocol):
 
     async def read(self, subject: Subject) -> Observed:
         """Reads an object, or all of a kind that belong to a payment intent."""
+        ...
+
+    # --- customers
+
+    async def create_customer(
+        self, parameters: Mapping[str, Any], idempotency_key: str
+    ) -> CustomerAnswer:
+        """Creates a customer."""
+        ...
+
+    async def list_customers(self, since: datetime, until: datetime) -> Sequence[CustomerAnswer]:
+        """All customers created between these two times, the newest first."""
+        ...
+
+    async def open_portal(self, customer_id: str, return_url: str) -> str:
+        """Opens a session of the customer portal; its address, which is a secret."""
         ...
 
 

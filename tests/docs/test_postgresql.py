@@ -105,9 +105,12 @@ def test_our_own_ddl_and_the_rights_that_an_app_needs(
         connection.execute(f"DROP ROLE {role}")
 
 
+_OF_BUYERS = ("payments", "purchases", "downloads", "counters", "slots", "customers")
+
+
 def partitioned(schema: str, *more: str) -> Iterator[str]:
     """Our DDL, with the tables of buyers and `refs` partitioned, and more of them."""
-    keys = dict.fromkeys(("payments", "purchases", "downloads", "counters", "slots"), "buyer_id")
+    keys = dict.fromkeys(_OF_BUYERS, "buyer_id")
     keys |= {"refs": "ref", **dict.fromkeys(more, "id")}
     for statement in postgres_ddl(schema):
         match = re.match(r'CREATE TABLE ("\w+"\.payfulfill_(\w+)) ', statement)

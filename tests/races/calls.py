@@ -92,6 +92,17 @@ async def _refund(shop: Shop, payment_id: str, amount: int | None, request_id: s
     return Answer("refunded", made.stripe_id)
 
 
+def customer(buyer: Buyer, gone: str | None = None) -> Call:
+    """The buyer's customer is needed; `gone` is one that Stripe has no more. Gives which it is."""
+    return partial(_customer, buyer=buyer, gone=gone)
+
+
+async def _customer(shop: Shop, buyer: Buyer, gone: str | None) -> Answer:
+    if gone is not None:
+        await shop.customers.forget(buyer, gone)
+    return Answer("customer", await shop.customers.ensure(buyer))
+
+
 def sync(payment_id: str) -> Call:
     """An admin has Stripe asked how a payment stands. Gives that."""
     return partial(_sync, payment_id=payment_id)

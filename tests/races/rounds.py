@@ -146,6 +146,14 @@ class Round:
             if thing["payment_intent"] == payment.intent_id
         ]
 
+    def customers(self) -> Sequence[Mapping[str, Any]]:
+        """The buyer's customers at Stripe that were not deleted, the newest first."""
+        buyer_id = self.buyer.id
+        return self._race.sandbox.objects(
+            "customer",
+            matches=lambda one: one.get("metadata", {}).get("payfulfill_buyer") == buyer_id,
+        )
+
     def refunds(self, payment: Payment) -> Sequence[Mapping[str, Any]]:
         """The refunds of a payment that came to something, the newest first."""
         return self._race.sandbox.objects(

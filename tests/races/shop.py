@@ -24,7 +24,8 @@ from payfulfill import (
 )
 from payfulfill.colour import settle
 from payfulfill.models import Purchase
-from payfulfill.ports import SystemClock, UnitOfWork, fast_hook
+from payfulfill.payments.customers import CustomerCore
+from payfulfill.ports import AsyncSystemClock, SystemClock, UnitOfWork, fast_hook
 from payfulfill.pricing import FixedPrice
 from payfulfill.stripe import AsyncStripeGateway, StripeGateway
 
@@ -81,6 +82,7 @@ class Shop:
     """The services.
 
     Attributes:
+        customers: Makes customers.
         webhooks: Handles events.
         hooked: The same, and counts how often the host's hook wrote something for each payment.
         poisoned: The same, with a hook that always fails.
@@ -101,6 +103,8 @@ class Shop:
         self.access: Any = (AsyncAccessService if waits else AccessService)(
             store=store, catalog=_CATALOG
         )
+        clock = AsyncSystemClock() if waits else SystemClock()
+        self.customers = CustomerCore(store, gateway, clock)
         parts |= {"secrets": [SECRET]}
         self.webhooks = handler(**parts)
         self.hooked = handler(**parts, on_purchase=_count)

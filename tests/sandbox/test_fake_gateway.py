@@ -5,18 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stripe import InvalidRequestError, RequestsClient, StripeClient
 
 from payfulfill.colour import drive
 from payfulfill.errors import GatewayFailed, GatewayUnavailable, PayfulfillError
-from payfulfill.ports import Gateway, IntentAnswer
+from payfulfill.ports import CustomerAnswer, Gateway, IntentAnswer
 from payfulfill.sandbox import CardDeclined, Fault, ManualClock, Sandbox, UnexpectedState
 from payfulfill.stripe import StripeGateway
+from payfulfill.stripe.customers import BUYER_KEY, REQUEST_KEY
 from payfulfill.testing import FakeGateway
 from payfulfill.testing import ManualClock as Clock
 
@@ -34,6 +37,14 @@ FAULTS = {
 }
 
 
+CALLS = {
+    "create_customer": "customers.create",
+    "list_customers": "customers.list",
+    "open_portal": "billing_portal.sessions.create",
+}
+"""What Stripe calls those that are not about payment intents."""
+
+
 def outcome(call: Any) -> Any:
     """What came of a call of a port: what can be compared of it."""
     try:
@@ -43,7 +54,11 @@ def outcome(call: Any) -> Any:
     return [shown(each) for each in answer] if isinstance(answer, list) else shown(answer)
 
 
-def shown(answer: IntentAnswer) -> Any:
+def shown(answer: IntentAnswer | CustomerAnswer | str) -> Any:
+    if isinstance(answer, CustomerAnswer):
+        return replace(answer, id="cus_1")
+    if isinstance(answer, str):
+        return answer.startswith("http")
     [facts] = answer.facts.values()
     assert (answer.client_secret or "").startswith(answer.id)
     rest = {name: value for name, value in facts.items() if name != "attempts"}
@@ -58,6 +73,12 @@ class Fake:
 
     def ids(self) -> list[str]:
         return list(self.gateway.intents)
+
+    def customers(self) -> list[str]:
+        return list(self.gateway.customers)
+
+    def delete(self, customer_id: str) -> None:
+        self.gateway.delete_customer(customer_id)
 
     def buyer(self, act: str, intent_id: str) -> None:
         getattr(self.gateway, act)(intent_id)
@@ -74,10 +95,26 @@ class Real:
         self.sandbox = sandbox
         self.gateway = StripeGateway(sandbox.api_key, api_base=sandbox.url)
         self.made = [intent_id(event) for event in sandbox.events()]
+        self.met = self._every_customer()
 
     def ids(self) -> list[str]:
         seen = dict.fromkeys(intent_id(event) for event in self.sandbox.events())
         return [each for each in seen if each not in self.made]
+
+    def _every_customer(self) -> list[str]:
+        return [one["id"] for one in self.sandbox.objects("customer")[::-1]]
+
+    def customers(self) -> list[str]:
+        return [each for each in self._every_customer() if each not in self.met]
+
+    def delete(self, customer_id: str) -> None:
+        client = StripeClient(
+            self.sandbox.api_key,
+            base_addresses={"api": self.sandbox.url},
+            http_client=RequestsClient(),
+        )
+        with suppress(InvalidRequestError):  # it is gone already
+            client.v1.customers.delete(customer_id)
 
     def buyer(self, act: str, intent_id: str) -> None:
         waiting = self.sandbox.find(intent_id)["status"] == "processing"
@@ -88,7 +125,8 @@ class Real:
                 self.sandbox.settle(intent_id, succeed=act == "succeed")
 
     def fail(self, fault: str, verb: str) -> None:
-        self.sandbox.fail_next(f"payment_intents.{verb}", FAULTS[fault][2])
+        operation = CALLS.get(verb, f"payment_intents.{verb}")
+        self.sandbox.fail_next(operation, FAULTS[fault][2])
 
 
 def intent_id(event: dict[str, Any]) -> str:
@@ -119,14 +157,41 @@ steps = st.lists(
 )
 
 
-@settings(
+some = settings(
     max_examples=200,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+
+
+@some
 @given(steps)
 def test_both_answer_the_same(sandbox: Sandbox, steps: list[tuple[Any, ...]]) -> None:
+    agree(sandbox, steps)
+
+
+about_customers = st.lists(
+    st.one_of(
+        st.tuples(st.just("customer"), keys, st.sampled_from(["ada", "bob \N{ARTIST PALETTE}"])),
+        st.tuples(st.just("customers")),
+        st.tuples(st.sampled_from(["delete", "portal"]), which),
+        st.tuples(st.just("fail"), st.sampled_from(list(FAULTS)), st.sampled_from(list(CALLS))),
+    ),
+    max_size=10,
+)
+
+
+@settings(some, max_examples=100)
+@given(about_customers)
+def test_both_answer_the_same_about_customers(
+    sandbox: Sandbox, steps: list[tuple[Any, ...]]
+) -> None:
+    agree(sandbox, steps)
+
+
+def agree(sandbox: Sandbox, steps: list[tuple[Any, ...]]) -> None:
+    """Takes the same steps on both sides."""
     sandbox.heal()
     # Stripe forgets a key after a day; each example begins with new ones.
     sandbox.clock.advance(25 * 3600)
@@ -148,6 +213,19 @@ def take(side: Fake | Real, step: tuple[Any, ...], now: datetime) -> Any:
         case ("list",):
             hour = timedelta(hours=1)
             return outcome(gateway.list(now - hour, now + hour))
+        case ("customer", key, buyer_id):
+            metadata = {BUYER_KEY: buyer_id, REQUEST_KEY: key}
+            return outcome(gateway.create_customer({"metadata": metadata}, key))
+        case ("customers",):
+            hour = timedelta(hours=1)
+            return outcome(gateway.list_customers(now - hour, now + hour))
+        case ("delete", number):
+            known = side.customers()
+            return side.delete(known[number]) if number < len(known) else None
+        case ("portal", number):
+            known = side.customers()
+            name = known[number] if number < len(known) else "cus_none"
+            return outcome(gateway.open_portal(name, "https://shop.example/"))
         case ("fail", fault, verb):
             return side.fail(fault, verb)
         case ("buyer", act, number):

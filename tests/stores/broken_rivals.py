@@ -31,6 +31,10 @@ class LocksNoSlots(RowLockStore):
     Slots = memory._Slots
 
 
+class LocksNoCustomers(RowLockStore):
+    Customers = memory._Customers
+
+
 class AsyncLocksNoSlots(AsyncRowLockStore):
     Slots = memory._Slots
 

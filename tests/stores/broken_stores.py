@@ -7,10 +7,11 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from payfulfill.colour import drive
 from payfulfill.models import (
+    Customer,
     Download,
     Payment,
     ProductRef,
@@ -24,12 +25,17 @@ from payfulfill.stores import MemoryStore, memory
 # --- wrong by themselves ------------------------------------------------------------------------
 
 
+_REPOSITORIES: Final = (
+    "payments", "purchases", "downloads", "events", "reviews", "slots", "customers",
+)  # fmt: skip
+
+
 class _Broken(MemoryStore):
     """A store with a repository of its own: the class `Events` within it stands for `events`."""
 
     def run(self, body: Body[Any], *, read_only: bool = False, **_: Any) -> Any:
         def wrong(uow: Any) -> Any:
-            for name in ("payments", "purchases", "downloads", "events", "reviews", "slots"):
+            for name in _REPOSITORIES:
                 part = getattr(self, name.capitalize(), None)
                 if part is not None:
                     setattr(uow, name, part(uow.connection))
@@ -185,6 +191,26 @@ class ForgetsClosedReviews(_Broken):
                 self._tx.put("reviews", review.id, review)
                 return True
             return await super().add(review)
+
+
+class OneCustomerForBothModes(_Broken):
+    """Its unique key forgets the mode."""
+
+    class Customers(memory._Customers):
+        async def add(self, customer: Customer) -> bool:
+            taken = any(id == customer.buyer_id for id, _ in self._tx.tables["customers"])
+            return False if taken else await super().add(customer)
+
+
+class ReplacesCustomers(_Broken):
+    """An upsert that takes the newest: the one that Stripe knows is lost."""
+
+    class Customers(memory._Customers):
+        async def add(self, customer: Customer) -> bool:
+            key = (customer.buyer_id, customer.livemode)
+            added = key not in self._tx.tables["customers"]
+            self._tx.put("customers", key, customer)
+            return added
 
 
 class IgnoresCase(_Broken):

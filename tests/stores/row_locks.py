@@ -12,16 +12,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError
 from payfulfill.joined import JoinedStore
-from payfulfill.models import Payment, ProductRef, StoredEvent
+from payfulfill.models import Customer, Payment, ProductRef, StoredEvent
 from payfulfill.ports import Body, Taken, take_in_turn
 from payfulfill.stores import memory
 
 Key = tuple[str, Any]
+_REPOSITORIES: Final = (
+    "payments", "purchases", "downloads", "events", "reviews", "slots", "refs", "customers",
+)  # fmt: skip
 
 
 class Held(Exception):
@@ -146,6 +149,12 @@ class Slots(memory._Slots):
         return await super().lock(buyer_id, product)
 
 
+class Customers(memory._Customers):
+    async def lock(self, buyer_id: str, *, livemode: bool) -> Customer | None:
+        self._tx.take("customers", (buyer_id, livemode))  # type: ignore[attr-defined]
+        return await super().lock(buyer_id, livemode=livemode)
+
+
 class Downloads(memory._Downloads):
     async def count(self, buyer_id: str, purchase_id: str, limit: int) -> int | None:
         self._tx.take("counters", (buyer_id, purchase_id))  # type: ignore[attr-defined]
@@ -163,11 +172,11 @@ class Repository:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._inner, name)
 
-        async def call(*arguments: Any) -> Any:
+        async def call(*arguments: Any, **named: Any) -> Any:
             while True:
                 with self._transaction.database.mutex:
                     try:
-                        return drive(method(*arguments))
+                        return drive(method(*arguments, **named))
                     except Held as held:
                         holder = held.holder
                     self._transaction.wait_for(holder)
@@ -188,7 +197,7 @@ class UnitOfWork:
 
     def __init__(self, store: Any, transaction: Transaction) -> None:
         self.connection = transaction
-        for name in ("payments", "purchases", "downloads", "events", "reviews", "slots", "refs"):
+        for name in _REPOSITORIES:
             kind = getattr(store, name.capitalize())
             part = Repository(kind(transaction), transaction, waits=store.async_hooks)
             setattr(self, name, part)
@@ -208,6 +217,7 @@ class _Store:
     Reviews: type[memory._Reviews] = memory._Reviews
     Slots: type[memory._Slots] = Slots
     Refs: type[memory._Refs] = memory._Refs
+    Customers: type[memory._Customers] = Customers
     Transaction: type[Transaction] = Transaction
     UnitOfWork: type[UnitOfWork] = UnitOfWork
     newest = 1

@@ -17,6 +17,8 @@ from payfulfill.stores.mongo_schema import SCHEMA
 from payfulfill.testing.contract.samples import (
     DESIGN,
     NOW,
+    changed_customer,
+    customer,
     download,
     event,
     full_event,
@@ -80,6 +82,8 @@ def _rows(place: int) -> Iterator[tuple[str, dict[str, Any]]]:
     fixed = documents.fixed_of_event(seen)
     yield "events", {"_id": seen.id, **fixed, **documents.rest_of_event(seen)}
     yield "reviews", {"_id": looked_at.id, **documents.review_document(looked_at)}
+    known = customer(f"buyer {place}")
+    yield "customers", documents.fixed_of_customer(known) | documents.rest_of_customer(known)
     yield "refs", {"_id": one.id, **documents.target_document(Target(buyer_id, ref, one.id))}
 
 
@@ -139,6 +143,10 @@ async def _the_rest(uow: UnitOfWork) -> None:
     await uow.events.add(full_event(next_try_at=NOW))
     await uow.events.due(NOW, 10)
     await uow.reviews.open(10)
+    await uow.customers.add(customer("buyer 7"))
+    await uow.customers.get("buyer 7", livemode=False)
+    await uow.customers.lock("buyer 7", livemode=False)
+    await uow.customers.save(changed_customer(customer("buyer 7")))
 
 
 async def _what_only_mongodb_plans(uow: UnitOfWork) -> None:

@@ -20,7 +20,7 @@ from payfulfill.ports import Target, UnitOfWork
 from payfulfill.stores import AsyncMongoStore, MongoConnection, MongoStore
 from payfulfill.testing import StoreContract
 from payfulfill.testing.contract.running import all_at_once, insert
-from payfulfill.testing.contract.samples import DESIGN, event, payment
+from payfulfill.testing.contract.samples import DESIGN, customer, event, payment
 from payfulfill.testing.servers import Server
 
 
@@ -104,6 +104,7 @@ LOCKS = {
     "payment": lambda uow: uow.payments.lock("ada", "pay_1"),
     "event": lambda uow: uow.events.lock("", "evt_1"),
     "slot": lambda uow: uow.slots.lock("ada", DESIGN),
+    "customer": lambda uow: uow.customers.lock("ada", livemode=False),
 }
 
 
@@ -118,7 +119,7 @@ def test_a_lock_keeps_apart_those_who_write_elsewhere(mongo: Server, kind: str) 
         return not any(taken) and await uow.refs.add(f"ref_{place}", Target("ada", DESIGN, "p"))
 
     async def main(store: MongoStore) -> None:
-        await insert(store, payment(id="pay_1"), event(id="evt_1"))
+        await insert(store, payment(id="pay_1"), event(id="evt_1"), customer())
         answers = await all_at_once(store, 8, lambda place: store.run(lambda uow: body(uow, place)))
         assert answers.count(True) == 1
 

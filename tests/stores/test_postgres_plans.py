@@ -22,7 +22,15 @@ from payfulfill.stores import PostgresStore, postgres_work, queries
 from payfulfill.stores.postgres_schema import Schema
 from payfulfill.stores.postgres_statements import Statements
 from payfulfill.stores.schema import SCHEMA
-from payfulfill.testing.contract.samples import DESIGN, NOW, download, event, full_event
+from payfulfill.testing.contract.samples import (
+    DESIGN,
+    NOW,
+    changed_customer,
+    customer,
+    download,
+    event,
+    full_event,
+)
 from payfulfill.testing.contract.shop import Shop
 from payfulfill.testing.servers import Server
 
@@ -46,6 +54,7 @@ ROWS: Final = {
     "NULL, NULL",
     "reviews": "'duplicate_purchase:' || n, '', '', 'Closed.', '', NULL, n, n",
     "slots": f"{_BUYER}, 'design', 'slot ' || n, NULL",
+    "customers": f"{_BUYER}, n / ({{rows}} / {{each}}), n, 'cus_' || n, NULL",
     "refs": f"'pi_' || n, {_BUYER}, {_PRODUCT}, 'pay_' || n",
 }
 """A row of each table, made of a number."""
@@ -91,7 +100,7 @@ def statements() -> dict[str, str]:
     }
     found["lock_slot"] = postgres_work.DIALECT.lock_slot
     found["used"] = queries.used(3)
-    for name in ("GET_PAYMENT", "GET_EVENT"):
+    for name in ("GET_PAYMENT", "GET_EVENT", "GET_CUSTOMER"):
         found[f"{name} FOR UPDATE"] = found[name] + postgres_work.DIALECT.for_update
     return found
 
@@ -201,6 +210,10 @@ async def the_rest(uow: UnitOfWork, buyer: Buyer) -> None:
     await uow.events.add(event())
     await uow.events.due(NOW, 10)
     await uow.reviews.open(10)
+    await uow.customers.add(customer(buyer.id))
+    await uow.customers.get(buyer.id, livemode=False)
+    await uow.customers.lock(buyer.id, livemode=False)
+    await uow.customers.save(changed_customer(customer(buyer.id)))
 
 
 class Explained:

@@ -21,6 +21,8 @@ from payfulfill.stores.sqlite_connections import has_wal_reset_bug
 from payfulfill.testing.contract.samples import (
     DESIGN,
     NOW,
+    changed_customer,
+    customer,
     download,
     event,
     full_event,
@@ -226,6 +228,10 @@ async def _use_everything(uow: UnitOfWork) -> None:
     await uow.slots.lock("ada", DESIGN)
     await uow.refs.add("pi_1", Target("ada", DESIGN, one.id))
     await uow.refs.get("pi_1")
+    await uow.customers.add(customer())
+    await uow.customers.get("ada", livemode=False)
+    await uow.customers.lock("ada", livemode=False)
+    await uow.customers.save(changed_customer(customer()))
 
 
 def test_every_query_uses_an_index(store: SQLiteStore) -> None:

@@ -5,6 +5,7 @@ Times are aware datetimes in UTC. Money is integer minor units (`payfulfill.mone
 
 from payfulfill.models.changing import changed
 from payfulfill.models.checks import MAX_ID_LENGTH, require_id, require_limit, storable
+from payfulfill.models.customer import Customer
 from payfulfill.models.event import (
     EventStatus,
     Kind,
@@ -55,6 +56,7 @@ __all__ = [
     "Buyer",
     "Checkout",
     "Cover",
+    "Customer",
     "Dispute",
     "Download",
     "DownloadGrant",

@@ -43,7 +43,7 @@ Stripe's, Checkout."""
 
 
 class AttemptState(StrEnum):
-    """What became of a try at creating an intent or a session, as far as we know."""
+    """What became of a try at creating something at Stripe, as far as we know."""
 
     SENT = "sent"
     """It may or may not have reached Stripe; the same key will tell."""
@@ -63,8 +63,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try at creating a payment intent or a Checkout session: what is sent, and under which
-    idempotency key.
+    """One try at creating something at Stripe: what is sent, and under which idempotency key.
 
     The parameters are kept as they are sent, so that a retry after a crash, an edited title or
     a new release sends the same ones again: Stripe refuses a key with changed parameters.

@@ -15,6 +15,7 @@ from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError
 from payfulfill.joined import JoinedStore
 from payfulfill.models import (
+    Customer,
     Download,
     EventStatus,
     Payment,
@@ -33,6 +34,7 @@ Table = dict[Key, Any]
 _NESTED: Final = "a hook called a service of its own store; use the unit of work that it was given"
 _TABLES: Final = (
     "payments", "purchases", "downloads", "counters", "events", "reviews", "slots", "refs",
+    "customers",
 )  # fmt: skip
 
 
@@ -214,6 +216,20 @@ class _Refs(_Repository):
         return self._tx.tables["refs"].get(ref)
 
 
+class _Customers(_Repository):
+    async def add(self, customer: Customer) -> bool:
+        return self._tx.insert("customers", (customer.buyer_id, customer.livemode), customer)
+
+    async def get(self, buyer_id: str, *, livemode: bool) -> Customer | None:
+        return self._tx.tables["customers"].get((buyer_id, livemode))
+
+    async def lock(self, buyer_id: str, *, livemode: bool) -> Customer | None:
+        return await self.get(buyer_id, livemode=livemode)
+
+    async def save(self, customer: Customer) -> None:
+        self._tx.replace("customers", (customer.buyer_id, customer.livemode), customer)
+
+
 class _UnitOfWork:
     """A transaction of a store in memory."""
 
@@ -226,6 +242,7 @@ class _UnitOfWork:
         self.reviews = _Reviews(transaction)
         self.slots = _Slots(transaction)
         self.refs = _Refs(transaction)
+        self.customers = _Customers(transaction)
 
     async def take(self, event: StoredEvent, refs: Sequence[str]) -> Taken:
         return await take_in_turn(self, event, refs)

@@ -11,10 +11,20 @@ from typing import Any
 
 from bson.int64 import Int64
 
-from payfulfill.models import Download, Payment, ProductRef, Purchase, Review, StoredEvent
+from payfulfill.models import (
+    Customer,
+    Download,
+    Payment,
+    ProductRef,
+    Purchase,
+    Review,
+    StoredEvent,
+)
 from payfulfill.ports import Target
 from payfulfill.stores import rows
 from payfulfill.stores.rows import (
+    CUSTOMER,
+    CUSTOMER_FIXED,
     DOWNLOAD,
     EVENT,
     EVENT_FIXED,
@@ -160,3 +170,18 @@ def target_from(document: Document) -> Target:
     """Whose an id is, as it was stored."""
     product = ProductRef(document["product_type"], document["product_id"])
     return Target(document["buyer_id"], product, document["payment_id"])
+
+
+def fixed_of_customer(customer: Customer) -> dict[str, Any]:
+    """What never changes of a customer."""
+    return _named(CUSTOMER[:CUSTOMER_FIXED], rows.fixed_of_customer(customer))
+
+
+def rest_of_customer(customer: Customer) -> dict[str, Any]:
+    """What can change of it."""
+    return _named(CUSTOMER[CUSTOMER_FIXED:], rows.rest_of_customer(customer))
+
+
+def customer_from(document: Document) -> Customer:
+    """A customer, as it was stored."""
+    return rows.customer_from(_row(CUSTOMER, document))

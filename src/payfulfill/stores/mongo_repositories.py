@@ -16,7 +16,15 @@ from typing import Any, Final, TypeVar
 
 from payfulfill.colour import MaybeAwaitable, settle
 from payfulfill.errors import ConfigurationError
-from payfulfill.models import Download, Payment, ProductRef, Purchase, Review, StoredEvent
+from payfulfill.models import (
+    Customer,
+    Download,
+    Payment,
+    ProductRef,
+    Purchase,
+    Review,
+    StoredEvent,
+)
 from payfulfill.ports import Taken, Target, take_in_turn
 from payfulfill.stores import mongo_documents as documents
 from payfulfill.stores import rows
@@ -304,6 +312,27 @@ class _Refs(_Repository):
         return None if found is None else documents.target_from(found)
 
 
+class _Customers(_Repository):
+    __slots__ = ()
+
+    async def add(self, customer: Customer) -> bool:
+        key = _customer(customer.buyer_id, livemode=customer.livemode)
+        document = documents.fixed_of_customer(customer) | documents.rest_of_customer(customer)
+        return await self._insert(key, _without(document, key))
+
+    async def get(self, buyer_id: str, *, livemode: bool) -> Customer | None:
+        found = await self._one(_customer(buyer_id, livemode=livemode))
+        return None if found is None else documents.customer_from(found)
+
+    async def lock(self, buyer_id: str, *, livemode: bool) -> Customer | None:
+        found = await self._change(_customer(buyer_id, livemode=livemode), _LOCK)
+        return None if found is None else documents.customer_from(found)
+
+    async def save(self, customer: Customer) -> None:
+        key = _customer(customer.buyer_id, livemode=customer.livemode)
+        await self._set(key, documents.rest_of_customer(customer))
+
+
 class MongoUnitOfWork:
     """A transaction of a MongoDB store, seen through the repositories."""
 
@@ -357,6 +386,11 @@ class MongoUnitOfWork:
         """Whose an id is."""
         return _Refs(self._collections["refs"], self._transaction)
 
+    @cached_property
+    def customers(self) -> _Customers:
+        """Buyers' customers at Stripe."""
+        return _Customers(self._collections["customers"], self._transaction)
+
 
 def _of_product(buyer_id: str, product: ProductRef) -> dict[str, Any]:
     return {"buyer_id": buyer_id, "product_type": product.type, "product_id": product.id}
@@ -364,6 +398,10 @@ def _of_product(buyer_id: str, product: ProductRef) -> dict[str, Any]:
 
 def _counter(buyer_id: str, purchase_id: object) -> dict[str, Any]:
     return {"buyer_id": buyer_id, "purchase_id": purchase_id, "period": _WHOLE_LIFE}
+
+
+def _customer(buyer_id: str, *, livemode: bool) -> dict[str, Any]:
+    return {"buyer_id": buyer_id, "livemode": int(livemode)}
 
 
 def _event(account: str, event_id: str) -> dict[str, str]:

@@ -125,6 +125,14 @@ SCHEMA: Final[Sequence[Sequence[Collection]]] = (
         ),
         Collection("refs", "_id", "hashed"),
     ),
+    (  # version 2: buyers' customers at Stripe
+        Collection(
+            "customers",
+            "buyer_id",
+            1,
+            [Index("key", [("buyer_id", 1), ("livemode", 1)], unique=True)],
+        ),
+    ),
 )
 """What takes a database from each version of the schema to the next: collections to make, and
 indexes to add to those that are there. All of it may be done again."""

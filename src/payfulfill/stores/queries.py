@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from payfulfill.stores.rows import (
+    CUSTOMER,
+    CUSTOMER_FIXED,
     DOWNLOAD,
     EVENT,
     EVENT_FIXED,
@@ -124,6 +126,12 @@ ADD_REF: Final = _insert(
 )
 GET_REF: Final = _select(
     "payfulfill_refs", ("buyer_id", "product_type", "product_id", "payment_id"), "ref = ?"
+)
+
+ADD_CUSTOMER: Final = _insert("payfulfill_customers", CUSTOMER)
+GET_CUSTOMER: Final = _select("payfulfill_customers", CUSTOMER, "buyer_id = ? AND livemode = ?")
+SAVE_CUSTOMER: Final = _update(
+    "payfulfill_customers", CUSTOMER[CUSTOMER_FIXED:], "buyer_id = ? AND livemode = ?"
 )
 
 AFTER_ALL_IDS: Final = "~"  # sorts after every id of ours

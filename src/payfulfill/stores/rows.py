@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from payfulfill.models import (
+    Customer,
     Download,
     EventStatus,
     Origin,
@@ -59,6 +60,8 @@ DOWNLOAD: Final = (
 REVIEW: Final = (
     "id", "code", "subject", "detail", "buyer_id", "payment_id", "opened_at", "closed_at",
 )  # fmt: skip
+CUSTOMER: Final = ("buyer_id", "livemode", "created_at", "stripe_id", "attempt")
+CUSTOMER_FIXED: Final = 3
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -269,4 +272,25 @@ def event_from(row: Row) -> StoredEvent:
         tries=row[10],
         next_try_at=moment_or_none(row[11]),
         leased_until=moment_or_none(row[12]),
+    )
+
+
+def fixed_of_customer(customer: Customer) -> Row:
+    """What never changes of a customer."""
+    return (customer.buyer_id, int(customer.livemode), stamp(customer.created_at))
+
+
+def rest_of_customer(customer: Customer) -> Row:
+    """What can change of it."""
+    return (customer.stripe_id, dump_attempt(customer.attempt))
+
+
+def customer_from(row: Row) -> Customer:
+    """A customer, as it was stored."""
+    return Customer(
+        buyer_id=row[0],
+        livemode=bool(row[1]),
+        created_at=moment(row[2]),
+        stripe_id=row[3],
+        attempt=load_attempt(row[4]),
     )

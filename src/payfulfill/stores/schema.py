@@ -64,5 +64,11 @@ SCHEMA: Final[Sequence[Sequence[str]]] = (
             ref TEXT NOT NULL PRIMARY KEY, buyer_id TEXT NOT NULL, product_type TEXT NOT NULL,
             product_id TEXT NOT NULL, payment_id TEXT NOT NULL)""",
     ),
+    (  # version 2: buyers' customers at Stripe
+        """CREATE TABLE payfulfill_customers (
+            buyer_id TEXT NOT NULL, livemode SMALLINT NOT NULL, created_at BIGINT NOT NULL,
+            stripe_id TEXT, attempt TEXT,
+            PRIMARY KEY (buyer_id, livemode))""",
+    ),
 )
 """The statements that take a database from each version of the schema to the next."""

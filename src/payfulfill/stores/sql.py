@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from payfulfill.models import (
+    Customer,
     Download,
     Payment,
     ProductRef,
@@ -277,6 +278,29 @@ class _Refs(_Repository):
         return Target(buyer_id, rows.product_ref(type_, product_id), payment_id)
 
 
+class _Customers(_Repository):
+    __slots__ = ()
+
+    async def add(self, customer: Customer) -> bool:
+        row = (*rows.fixed_of_customer(customer), *rows.rest_of_customer(customer))
+        return await self._statements.execute(queries.ADD_CUSTOMER, row) == 1
+
+    async def get(self, buyer_id: str, *, livemode: bool) -> Customer | None:
+        return await self._find(queries.GET_CUSTOMER, buyer_id, livemode=livemode)
+
+    async def lock(self, buyer_id: str, *, livemode: bool) -> Customer | None:
+        locking = queries.GET_CUSTOMER + self._dialect.for_update
+        return await self._find(locking, buyer_id, livemode=livemode)
+
+    async def save(self, customer: Customer) -> None:
+        key = (customer.buyer_id, int(customer.livemode))
+        await self._statements.send(queries.SAVE_CUSTOMER, (*rows.rest_of_customer(customer), *key))
+
+    async def _find(self, sql: str, buyer_id: str, *, livemode: bool) -> Customer | None:
+        found = await self._statements.fetch(sql, (buyer_id, int(livemode)))
+        return rows.customer_from(found[0]) if found else None
+
+
 class SqlUnitOfWork:
     """A transaction of a SQL store, seen through the repositories."""
 
@@ -327,3 +351,8 @@ class SqlUnitOfWork:
     def refs(self) -> _Refs:
         """Whose an id is."""
         return _Refs(*self._parts)
+
+    @cached_property
+    def customers(self) -> _Customers:
+        """Buyers' customers at Stripe."""
+        return _Customers(*self._parts)

@@ -21,13 +21,14 @@ from payfulfill.errors import (
     PayfulfillError,
 )
 from payfulfill.models import Kind, Subject
-from payfulfill.ports import IntentAnswer, Observed, SessionAnswer
+from payfulfill.ports import CustomerAnswer, IntentAnswer, Observed, SessionAnswer
 from payfulfill.stripe.answers import (
     intent_answer,
     observed,
     session_answer,
     sessions_observed,
 )
+from payfulfill.stripe.customers import customer_answer
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ _HTTP_BUSY = (409, 429)  # key in use; rate limited or lock timeout
 _HTTP_SERVER_ERROR = 500
 
 # Client secrets, and addresses of pages that ask for nothing else: Checkout's, the portal's.
-_SECRET = re.compile(r"(_secret_|/[cg]/pay/|/p/session/)[^\s\"'\\]+")
+_SECRET = re.compile(r"(_secret_|/[cg]/pay/|/session/)[^\s\"'\\]+")
 
 
 def _without_secrets(record: logging.LogRecord) -> bool:
@@ -202,6 +203,34 @@ class _Gateway(ABC):
                 return found
             parameters["starting_after"] = found[-1].id
 
+    # --- customers
+
+    async def create_customer(
+        self, parameters: Mapping[str, Any], idempotency_key: str
+    ) -> CustomerAnswer:
+        """Creates a customer: https://docs.stripe.com/api/customers/create"""
+        options = {"idempotency_key": idempotency_key}
+        made = await self._call(self._writer, "create", dict(parameters), options, of="customers")
+        return _customer(made)
+
+    async def list_customers(self, since: datetime, until: datetime) -> Sequence[CustomerAnswer]:
+        """Lists customers: https://docs.stripe.com/api/customers/list"""
+        created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
+        parameters: dict[str, Any] = {"created": created, "limit": _PAGE}
+        found: Sequence[CustomerAnswer] = ()
+        while True:
+            page = await self._call(self._reader, "list", parameters, of="customers")
+            found = [*found, *map(_customer, page.data)]
+            if not page.has_more:
+                return found
+            parameters["starting_after"] = found[-1].id
+
+    async def open_portal(self, customer_id: str, return_url: str) -> str:
+        """Opens the customer portal: https://docs.stripe.com/api/customer_portal/sessions/create"""
+        parameters = {"customer": customer_id, "return_url": return_url}
+        session = await self._call(self._writer, "create", parameters, of="billing_portal.sessions")
+        return str(session.url)
+
     async def _call(
         self, client: StripeClient, verb: str, *arguments: Any, of: str = "payment_intents"
     ) -> Any:
@@ -302,6 +331,10 @@ def _understood(what: str, read: Callable[[], T]) -> T:
         return read()
     except ValueError as error:
         raise GatewayFailed(f"Stripe answered with a {what} of unknown shape") from error
+
+
+def _customer(customer: Any) -> CustomerAnswer:
+    return _understood("customer", lambda: customer_answer(customer.to_dict()))
 
 
 def _translated(error: stripe.StripeError) -> PayfulfillError:

@@ -13,15 +13,23 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from payfulfill.errors import GatewayFailed, GatewayRefused, PayfulfillError
 from payfulfill.models import Subject
-from payfulfill.ports import IntentAnswer, Observed, SessionAnswer, SystemClock
+from payfulfill.ports import (
+    CustomerAnswer,
+    IntentAnswer,
+    Observed,
+    SessionAnswer,
+    SystemClock,
+)
 from payfulfill.stripe.answers import (
     intent_answer,
     observed,
     session_answer,
     sessions_observed,
 )
+from payfulfill.stripe.customers import customer_answer
 from payfulfill.testing.checkout import FakeCheckout
 from payfulfill.testing.objects import (
+    customer,
     dispute,
     failed_charge,
     moved,
@@ -31,22 +39,16 @@ from payfulfill.testing.objects import (
 )
 
 Verb = Literal[
-    "create",
-    "retrieve",
-    "cancel",
-    "list",
-    "refund",
-    "read",
-    "create_session",
-    "retrieve_session",
-    "expire_session",
-    "list_sessions",
-]
+    "create", "retrieve", "cancel", "list", "refund", "read",
+    "create_session", "retrieve_session", "expire_session", "list_sessions",
+    "create_customer", "list_customers", "open_portal",
+]  # fmt: skip
 T = TypeVar("T")
 
 _ENDED = ("succeeded", "canceled")
 _NOT_CANCELABLE = (*_ENDED, "processing")
-_KEYED = ("create", "create_session", "refund")
+_GONE: Mapping[str, Any] = {"deleted": True}
+_KEYED = ("create", "create_session", "refund", "create_customer")
 """The calls that take an idempotency key."""
 
 
@@ -92,6 +94,7 @@ class FakeGateway:
         self._intents: dict[str, dict[str, Any]] = {}
         self._refunds: dict[str, dict[str, Any]] = {}
         self._disputes: dict[str, dict[str, Any]] = {}
+        self._customers: dict[str, dict[str, Any]] = {}
         self._keys: dict[str, tuple[Mapping[str, Any], Any]] = {}
         self._failures: list[_Failure] = []
         self._lock = threading.RLock()
@@ -119,6 +122,12 @@ class FakeGateway:
         """Every dispute, the same way."""
         with self._lock:
             return copy.deepcopy(self._disputes)
+
+    @property
+    def customers(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every customer, the same way; of one that was deleted, what is left of it."""
+        with self._lock:
+            return copy.deepcopy(self._customers)
 
     # --- the port ----------------------------------------------------------------------------
 
@@ -258,6 +267,48 @@ class FakeGateway:
                 case "dispute" | "disputes":
                     return observed("dispute", self._about(self._disputes, subject))
 
+    # --- customers
+
+    async def create_customer(
+        self, parameters: Mapping[str, Any], idempotency_key: str
+    ) -> CustomerAnswer:
+        """Creates a customer; the same key gets the same answer again, as the customer was then.
+
+        Raises:
+            GatewayRefused: the key was used with other parameters.
+        """
+        await self._pause()
+        with self._lock:
+            return self._keyed(
+                "create_customer",
+                parameters,
+                idempotency_key,
+                lambda: customer_answer(self._insert_customer(parameters)),
+            )
+
+    async def list_customers(self, since: datetime, until: datetime) -> Sequence[CustomerAnswer]:
+        """Every customer created between these two times that was not deleted, the newest first."""
+        await self._pause()
+        with self._lock, self._ending(self._begin("list_customers", "")):
+            first, last = int(since.timestamp()), int(until.timestamp())
+            there = [one for one in self._customers.values() if "deleted" not in one]
+            found = [one for one in there if first <= one["created"] <= last]
+            return [customer_answer(one) for one in reversed(found)]
+
+    async def open_portal(self, customer_id: str, return_url: str) -> str:  # noqa: ARG002  # the port's
+        """An address that leads nowhere.
+
+        Raises:
+            GatewayRefused: there is no such customer.
+        """
+        await self._pause()
+        with self._lock, self._ending(self._begin("open_portal", customer_id)):
+            if self._customers.get(customer_id, _GONE).get("deleted", False):
+                raise GatewayRefused(
+                    f"Stripe refused: no such customer: {customer_id}.", reason="resource_missing"
+                )
+            return f"https://billing.stripe.com/p/session/test_{secrets.token_urlsafe(24)}"
+
     async def _pause(self) -> None:
         """Where a real gateway would wait for the network."""
 
@@ -360,6 +411,12 @@ class FakeGateway:
                 held["balance_transactions"].append(entry)
             if status is not None:
                 held.update(status=status, is_charge_refundable=status.startswith("warning"))
+
+    def delete_customer(self, customer_id: str) -> None:
+        """Somebody deletes a customer in Stripe's dashboard."""
+        with self._lock:
+            held = self._customers[customer_id]
+            self._customers[customer_id] = {"id": held["id"], "object": "customer", **_GONE}
 
     # --- failing -----------------------------------------------------------------------------
 
@@ -514,6 +571,16 @@ class FakeGateway:
         intent["description"] = parameters.get("description")
         self._intents[intent["id"]] = intent
         return str(intent["id"])
+
+    def _insert_customer(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        made = customer(
+            f"cus_{secrets.token_hex(7)}",
+            metadata=parameters.get("metadata", {}),
+            livemode=self._livemode,
+            created=self._seconds(),
+        )
+        self._customers[made["id"]] = made
+        return made
 
     def _find(self, intent_id: str) -> dict[str, Any]:
         try:

@@ -2,7 +2,8 @@
 
 https://docs.stripe.com/api/payment_intents/object, https://docs.stripe.com/api/charges/object,
 https://docs.stripe.com/api/refunds/object, https://docs.stripe.com/api/disputes/object,
-https://docs.stripe.com/api/checkout/sessions/object
+https://docs.stripe.com/api/checkout/sessions/object,
+https://docs.stripe.com/api/customers/object
 """
 
 from __future__ import annotations
@@ -223,6 +224,42 @@ def dispute(
         },
         "reason": "fraudulent",
         "status": status,
+    }
+
+
+def customer(
+    customer_id: str, *, metadata: Mapping[str, str], livemode: bool, created: int
+) -> dict[str, Any]:
+    """A customer of whom nothing is known but who they are to us."""
+    return {
+        "id": customer_id,
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": created,
+        "currency": None,
+        "customer_account": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "invoice_prefix": customer_id[-8:].upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": livemode,
+        "metadata": dict(metadata),
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
     }
 
 

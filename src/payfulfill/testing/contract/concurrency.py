@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from payfulfill.colour import MaybeAwaitable
-from payfulfill.models import Download, Payment, Purchase, Review, StoredEvent
+from payfulfill.models import Customer, Download, Payment, Purchase, Review, StoredEvent
 from payfulfill.ports import Store, Target, UnitOfWork
 from payfulfill.testing.contract.hooks import Contract
 from payfulfill.testing.contract.running import (
@@ -48,6 +48,8 @@ async def _same(uow: UnitOfWork, row: Row) -> Row | None:
             return await uow.events.lock(row.account, row.id)
         case Review():
             return next((one for one in await uow.reviews.open(99) if one.id == row.id), None)
+        case Customer():
+            return await uow.customers.get(row.buyer_id, livemode=row.livemode)
 
 
 async def _pair(uow: UnitOfWork) -> tuple[int, int]:

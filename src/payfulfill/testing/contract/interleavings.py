@@ -22,6 +22,7 @@ from payfulfill.models import (
     Refund,
     WebhookOutcome,
 )
+from payfulfill.payments.customers import CustomerCore
 from payfulfill.ports import Store
 from payfulfill.rules import is_open
 from payfulfill.testing.contract.hooks import Contract
@@ -84,6 +85,47 @@ class InterleavingContract(Contract):
 
             delivery = shop.events.payment_succeeded(payment)
             return shop, partial(_create, buyer=buyer), partial(_deliver, delivery=delivery), check
+
+        await self.at_every_point(store, prepare)
+
+    @in_loop
+    async def test_two_that_make_one_customer(self, store: Store) -> None:
+        """Both get the one that there is at Stripe."""
+
+        async def ensure(shop: Shop, buyer: Buyer) -> str:
+            return await CustomerCore(shop.store, shop.gateway, shop.clock).ensure(buyer)
+
+        async def prepare(buyer: Buyer) -> Any:
+            shop = Shop(store)
+
+            async def check(*answers: Any) -> None:
+                assert [*answers] == [*shop.gateway.customers] * 2
+
+            doing = partial(ensure, buyer=buyer)
+            return shop, doing, doing, check
+
+        await self.at_every_point(store, prepare)
+
+    @in_loop
+    async def test_two_that_forget_a_customer(self, store: Store) -> None:
+        """It was deleted at Stripe: one other is made, whoever is late to notice."""
+
+        async def anew(shop: Shop, buyer: Buyer, gone: str) -> str:
+            core = CustomerCore(shop.store, shop.gateway, shop.clock)
+            await core.forget(buyer, gone)
+            return await core.ensure(buyer)
+
+        async def prepare(buyer: Buyer) -> Any:
+            shop = Shop(store)
+            core = CustomerCore(shop.store, shop.gateway, shop.clock)
+            gone = await core.ensure(buyer)
+            shop.gateway.delete_customer(gone)
+
+            async def check(*answers: Any) -> None:
+                assert [gone, *{*answers}] == [*shop.gateway.customers]
+
+            doing = partial(anew, buyer=buyer, gone=gone)
+            return shop, doing, doing, check
 
         await self.at_every_point(store, prepare)
 

@@ -15,7 +15,13 @@ from payfulfill.ports import Store, UnitOfWork
 from payfulfill.testing.contract import jobs
 from payfulfill.testing.contract.hooks import Contract
 from payfulfill.testing.contract.running import all_at_once, in_loop, insert, read
-from payfulfill.testing.contract.samples import full_event, full_payment, full_purchase, review
+from payfulfill.testing.contract.samples import (
+    customer,
+    full_event,
+    full_payment,
+    full_purchase,
+    review,
+)
 from payfulfill.testing.contract.worker import work
 
 
@@ -32,6 +38,7 @@ async def _look(uow: UnitOfWork) -> list[object]:
         await uow.payments.of_buyer("ada", 9, None),
         await uow.purchases.of_buyer("ada"),
         await uow.reviews.open(9),
+        await uow.customers.get("ada", livemode=False),
     ]
 
 
@@ -41,7 +48,7 @@ class MigrationContract(Contract):
     @in_loop
     async def test_migrating_again_changes_nothing(self, store: Any) -> None:
         """All that is there stays, and the store works on."""
-        await insert(store, full_payment(), full_purchase(), full_event(), review())
+        await insert(store, full_payment(), full_purchase(), full_event(), review(), customer())
         before = await read(store, _look)
         for _ in range(2):
             await settle(store.migrate())
@@ -56,7 +63,7 @@ class MigrationContract(Contract):
                 with pytest.raises(ConfigurationError, match="migrate"):
                     await settle(fresh.run(_look, read_only=read_only))
             await settle(fresh.migrate())
-            assert await read(fresh, _look) == [[], [], []]
+            assert await read(fresh, _look) == [[], [], [], None]
             assert await insert(fresh, full_payment()) == [True]
 
     @in_loop

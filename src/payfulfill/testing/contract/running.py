@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from payfulfill.colour import MaybeAwaitable, settle
-from payfulfill.models import Download, Payment, Purchase, Review, StoredEvent
+from payfulfill.models import Customer, Download, Payment, Purchase, Review, StoredEvent
 from payfulfill.ports import Store, UnitOfWork
 
 T = TypeVar("T")
@@ -45,8 +45,9 @@ _REPOSITORIES: Final = {
     Download: "downloads",
     StoredEvent: "events",
     Review: "reviews",
+    Customer: "customers",
 }
-Row = Payment | Purchase | Download | StoredEvent | Review
+Row = Payment | Purchase | Download | StoredEvent | Review | Customer
 
 
 def repository(uow: UnitOfWork, row: Row) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from payfulfill.models import (
     Attempt,
     AttemptState,
+    Customer,
     Download,
     EventStatus,
     Origin,
@@ -246,3 +247,19 @@ def review(**fields: Any) -> Review:
         "opened_at": NOW,
     }
     return Review(**{**values, **fields})
+
+
+def customer(buyer_id: str = "ada", **fields: Any) -> Customer:
+    """A customer that is about to be made at Stripe."""
+    values: dict[str, Any] = {
+        "buyer_id": buyer_id,
+        "livemode": False,
+        "attempt": Attempt(number=1, parameters={"metadata": {"k": "v"}}, started_at=NOW),
+        "created_at": NOW,
+    }
+    return Customer(**{**values, **fields})
+
+
+def changed_customer(before: Customer) -> Customer:
+    """The same customer with everything changed that can change, and every field set."""
+    return replace(before, stripe_id="cus_1", attempt=full_payment().attempt)

@@ -25,6 +25,7 @@ from payfulfill.testing.contract.samples import (
     DESIGN,
     NOW,
     changed_payment,
+    customer,
     download,
     event,
     full_event,
@@ -61,12 +62,14 @@ async def _all_to_read(uow: UnitOfWork) -> list[object]:
         await uow.events.due(NOW, 99),
         await uow.reviews.open(99),
         await uow.refs.get("pi_1"),
+        await uow.customers.get("ada", livemode=False),
     ]
 
 
 async def _write_everywhere(uow: UnitOfWork) -> None:
     """Adds to every repository."""
-    for row in (payment(), purchase(), download(), full_event(next_try_at=NOW), review()):
+    due = full_event(next_try_at=NOW)
+    for row in (payment(), purchase(), download(), due, review(), customer()):
         assert await repository(uow, row).add(row)
     assert await uow.downloads.count("ada", "pur_1", 9)
     await uow.slots.lock("ada", DESIGN)
@@ -134,8 +137,8 @@ class TransactionContract(Contract):
         await write(store, _write_everywhere)
         assert all(await read(store, _all_to_read))
         found = await write(store, _everything)
-        assert all(found[:7])
-        assert found[7:] == ["pay_1", None]
+        assert all(found[:8])
+        assert found[8:] == ["pay_1", None]
 
     @in_loop
     async def test_a_body_that_raises_leaves_nothing(self, store: Store) -> None:
@@ -184,7 +187,7 @@ class TransactionContract(Contract):
             return await _everything(uow)
 
         found = await write(store, body)
-        assert all(found[:7])
+        assert all(found[:8])
         assert found == await write(store, _everything)
 
     @in_loop

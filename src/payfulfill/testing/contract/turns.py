@@ -184,8 +184,8 @@ class _Stepping:
         if not callable(part):
             return _Stepping(part, self._step)
 
-        async def call(*arguments: Any) -> Any:
+        async def call(*arguments: Any, **named: Any) -> Any:
             await self._step()
-            return await part(*arguments)
+            return await part(*arguments, **named)
 
         return call

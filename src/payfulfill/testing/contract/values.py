@@ -30,6 +30,7 @@ from payfulfill.testing.contract.samples import (
     DESIGN,
     NOW,
     SECOND,
+    customer,
     download,
     event,
     full_payment,
@@ -110,7 +111,8 @@ class ValueContract(Contract):
     @in_loop
     async def test_ids_that_look_alike_are_others(self, store: Store) -> None:
         """By case, by accents and how they are written, by blanks, by what a query might make of
-        them: each buyer, product, download, event and ref is found by its own id alone."""
+        them: each buyer, product, download, event, ref and customer is found by its own id
+        alone."""
 
         async def add(uow: UnitOfWork, id: str) -> list[bool]:
             ref = ProductRef("design", id if id.strip() else "blank")
@@ -125,6 +127,7 @@ class ValueContract(Contract):
                 await uow.events.add(event(account=id, id="evt_x", note=id)),
                 await uow.reviews.add(review(id=id, detail=id)),
                 await uow.refs.add(id, Target(id, ref, f"pay_{id}")),
+                await uow.customers.add(customer(id, stripe_id=id)),
             ]
 
         async def find(uow: UnitOfWork, id: str) -> list[Any]:
@@ -139,11 +142,13 @@ class ValueContract(Contract):
             kept = await uow.downloads.get("ada", id)
             noted = [await uow.events.lock("", id), await uow.events.lock(id, "evt_x")]
             target = await uow.refs.get(id)
+            known = await uow.customers.get(id, livemode=False)
             return [
                 *titles,
                 kept and kept.agent,
                 *(one and one.note for one in noted),
                 target and target.buyer_id,
+                known and known.stripe_id,
                 (await uow.slots.lock(id, DESIGN) or "").removeprefix("pay_"),
                 *await uow.downloads.used("ada", [id]),
             ]
@@ -151,7 +156,7 @@ class ValueContract(Contract):
         for id in LOOKALIKES:
             assert {*await write(store, partial(add, id=id))} == {True}, ascii(id)
         for id in LOOKALIKES:
-            assert await write(store, partial(find, id=id)) == [id] * 10, ascii(id)
+            assert await write(store, partial(find, id=id)) == [id] * 11, ascii(id)
         used = await read(store, lambda uow: uow.downloads.used("ada", LOOKALIKES))
         assert used == dict.fromkeys(LOOKALIKES, 1)
 
@@ -309,6 +314,7 @@ async def _keep_long_ids(store: Store, alphabet: str) -> None:
             await uow.downloads.add(download(buyer, id=id, product=ref)),
             await uow.downloads.count(buyer, "pur_1", 1) == 1,
             await uow.refs.add("pi_1", Target(buyer, ref, "pay_1")),
+            await uow.customers.add(customer(buyer)),
         ]
 
     async def find(uow: UnitOfWork, buyer: str) -> list[Any]:
@@ -316,13 +322,14 @@ async def _keep_long_ids(store: Store, alphabet: str) -> None:
             await uow.slots.lock(buyer, ref),
             await uow.payments.latest(buyer, ref),
             await uow.downloads.get(buyer, id),
+            await uow.customers.lock(buyer, livemode=False),
             *await uow.purchases.of_product(buyer, ref),
             *await uow.downloads.used(buyer, ["pur_1"]),
         ]
 
-    assert await write(store, body) == [True] * 5
+    assert await write(store, body) == [True] * 6
     assert None not in (found := await write(store, partial(find, buyer=buyer)))
-    assert len(found) == 5
-    assert await write(store, partial(find, buyer=other)) == [None, None, None]
+    assert len(found) == 6
+    assert await write(store, partial(find, buyer=other)) == [None] * 4
     target = await read(store, lambda uow: uow.refs.get("pi_1"))
     assert target == Target(buyer, ref, "pay_1")

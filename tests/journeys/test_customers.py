@@ -1,0 +1,192 @@
+"""One customer at Stripe for each buyer, over HTTP, whatever breaks on the way."""
+
+from __future__ import annotations
+
+import logging
+import urllib.request
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import pytest
+from tests.journeys.shop import ADA, BOB, DAY, Json, Shop
+
+from payfulfill import Buyer
+from payfulfill.colour import drive
+from payfulfill.errors import GatewayRefused, GatewayUnavailable
+from payfulfill.models import Customer
+from payfulfill.payments.customers import CustomerCore
+from payfulfill.sandbox import Fault
+
+T = TypeVar("T")
+
+CREATE = "customers.create"
+LIST = "customers.list"
+PORTAL = "billing_portal.sessions.create"
+HOME = "http://127.0.0.1:9/account"
+STRANGE = Buyer("Ádá \N{ARTIST PALETTE} 'x' & [y]=" + "\N{ARTIST PALETTE}" * 115)
+
+NEVER_STORED = [
+    Fault.RATE_LIMITED,
+    Fault.LOCK_TIMEOUT,
+    Fault.KEY_IN_USE,
+    Fault.CUT_BEFORE,
+    Fault.CUT_AFTER,
+]
+"""After these the same key still gives an answer."""
+
+STORED = [Fault.ERROR_500, Fault.ERROR_500_AFTER]
+"""After these it never does."""
+
+
+def run(shop: Shop, coming: Awaitable[T]) -> T:
+    """The result of what an async or a sync shop does."""
+    if not shop.is_async:
+        return drive(coming)
+
+    async def whole() -> T:
+        return await coming
+
+    found: T = shop.call(whole)
+    return found
+
+
+def core(shop: Shop) -> CustomerCore:
+    return CustomerCore(shop.store, shop.gateway.inner, shop.watch)
+
+
+def ensure(shop: Shop, buyer: Buyer = ADA) -> str:
+    return run(shop, core(shop).ensure(buyer))
+
+
+def portal(shop: Shop, buyer: Buyer = ADA) -> str:
+    return run(shop, core(shop).portal(buyer, HOME))
+
+
+def made(shop: Shop) -> list[Json]:
+    """The customers at Stripe, the oldest first."""
+    return shop.sandbox.objects("customer")[::-1]
+
+
+def is_made_once(shop: Shop, *, keys: int = 1) -> None:
+    """By now, whichever way it became known."""
+    (one,) = made(shop)
+    calls = len(shop.sandbox.calls)
+    for _ in range(2):
+        assert ensure(shop) == one["id"]
+        shop.reopen()
+        shop.clock.advance(2 * DAY)
+    assert len(shop.sandbox.calls) == calls
+    assert one["metadata"]["payfulfill_buyer"] == ADA.id
+    assert len(set(shop.keys(CREATE))) == keys
+
+
+def delete(shop: Shop, customer_id: str) -> None:
+    """In Stripe's dashboard."""
+    address = f"{shop.sandbox.url}/v1/customers/{customer_id}"
+    request = urllib.request.Request(address, method="DELETE")
+    request.add_header("Authorization", f"Bearer {shop.sandbox.api_key}")
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+
+
+def test_customers_are_made_once(shop: Shop) -> None:
+    found = {buyer: ensure(shop, buyer) for buyer in (ADA, BOB, STRANGE)}
+    shop.reopen()
+    assert {buyer: ensure(shop, buyer) for buyer in found} == found
+    names = {one["id"]: one["metadata"]["payfulfill_buyer"] for one in made(shop)}
+    assert names == {customer_id: buyer.id for buyer, customer_id in found.items()}
+
+
+def test_many_at_once_make_one(shop: Shop) -> None:
+    one = core(shop)
+
+    def call() -> object:
+        return one.ensure(ADA) if shop.is_async else drive(one.ensure(ADA))
+
+    found = shop.at_once([call] * 16)
+    (customer,) = made(shop)
+    assert found == [customer["id"]] * 16
+
+
+@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("fault", NEVER_STORED)
+def test_429_409_lock_timeout_and_cut_connections_are_retried_with_the_same_key(
+    shop: Shop, fault: Fault, times: int
+) -> None:
+    shop.sandbox.fail_next(CREATE, fault, times)
+    ensure(shop)
+    is_made_once(shop)
+    assert len(shop.watch.slept) == times
+
+
+@pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER])
+@pytest.mark.parametrize("days", [0, 2])
+def test_an_answer_that_stays_lost_is_found_out_later(shop: Shop, fault: Fault, days: int) -> None:
+    """Within the key's life by the key, afterwards by Stripe's list."""
+    shop.sandbox.fail_next(CREATE, fault, 5)
+    with pytest.raises(GatewayUnavailable) as caught:
+        ensure(shop)
+    assert (caught.value.status, caught.value.retryable) == (503, True)
+    shop.reopen()
+    shop.clock.advance(days * DAY)
+    ensure(shop)
+    is_made_once(shop, keys=2 if days and fault is Fault.CUT_BEFORE else 1)
+
+
+@pytest.mark.parametrize("fault", STORED)
+def test_after_a_500_it_is_looked_for(shop: Shop, fault: Fault) -> None:
+    shop.sandbox.fail_next(CREATE, fault)
+    ensure(shop)
+    is_made_once(shop, keys=2 if fault is Fault.ERROR_500 else 1)
+    assert LIST in [call.operation for call in shop.sandbox.calls]
+
+
+def test_it_is_found_on_any_page_of_the_list(shop: Shop) -> None:
+    """Stripe gives a hundred at once."""
+    shop.sandbox.fail_next(CREATE, Fault.ERROR_500_AFTER)
+    shop.sandbox.fail_next(LIST, Fault.CUT_BEFORE, 5)
+    with pytest.raises(GatewayUnavailable):
+        ensure(shop)
+    for number in range(101):
+        ensure(shop, Buyer(f"buyer {number}"))
+    found = ensure(shop)
+    assert found == made(shop)[0]["id"]
+    assert len(made(shop)) == 102
+
+
+def test_one_that_was_deleted_is_made_anew_for_the_portal(shop: Shop) -> None:
+    first = ensure(shop)
+    delete(shop, first)
+    assert ensure(shop) == first  # nobody has told us
+    assert portal(shop)
+    (second,) = [one["id"] for one in made(shop) if "deleted" not in one]
+    assert ensure(shop) == second != first
+
+
+def test_the_portal_opens(shop: Shop) -> None:
+    with urllib.request.urlopen(portal(shop)) as page:
+        assert page.status == 200
+        assert "text/html" in page.headers["Content-Type"]
+    (session,) = shop.sandbox.objects("billing_portal.session")
+    assert (session["customer"], session["return_url"]) == (made(shop)[0]["id"], HOME)
+
+
+def test_a_way_back_that_leads_nowhere_is_refused(shop: Shop) -> None:
+    with pytest.raises(GatewayRefused):
+        run(shop, core(shop).portal(ADA, "not an address"))
+    assert len(made(shop)) == 1
+
+
+def test_the_portals_address_is_shown_and_kept_nowhere(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        secret = portal(shop).rpartition("/")[2]
+        shop.sandbox.fail_next(PORTAL, Fault.ERROR_500_AFTER)
+        portal(shop)
+    row = shop.rows(lambda uow: uow.customers.get(ADA.id, livemode=False))
+    assert isinstance(row, Customer)
+    assert "/session/..." in caplog.text  # the SDK's log of the answer
+    kept = b"".join(each.read_bytes() for each in shop.path.parent.glob("shop.db*"))
+    assert secret not in caplog.text + repr(row) + repr(shop.gateway.inner)
+    assert secret.encode() not in kept
