@@ -130,8 +130,7 @@ class Explorer:
     # --- looking -----------------------------------------------------------------------------
 
     def _check_nothing_for_nothing(self, point: Point) -> None:
-        paid = any(one["status"] == "succeeded" for one in self.stripe.intents.values())
-        if not paid and self._decision(point.tables).allowed:
+        if not self.stripe.is_paid and self._decision(point.tables).allowed:
             raise Violation(f"{self.story.name}: access without payment, after {point.way}")
 
     def _expect(self, point: Point) -> None:

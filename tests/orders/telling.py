@@ -70,6 +70,11 @@ class Stripe(FakeGateway):
         )
         return len(self.states) - 1
 
+    @property
+    def is_paid(self) -> bool:
+        """Whether anything was paid as yet."""
+        return any(intent["status"] == "succeeded" for intent in self._intents.values())
+
     def show(self, state: int) -> None:
         """Answers reads as it did then. Nothing is changed any more."""
         vars(self).update(self.states[state])
