@@ -19,6 +19,8 @@ from payfulfill.stores import MemoryStore
 
 WINDOW: Final = 8
 """How many events of a longer story come in any order; the others stand still around them."""
+WIDE: Final = 12
+"""How many where there is time."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,18 @@ class Explorer:
 
     # --- walking -----------------------------------------------------------------------------
 
-    def every_order(self) -> None:
+    def every_order(self, window: int = WINDOW) -> None:
         """Every order of the story; of a longer one, of every window.
+
+        Args:
+            window: How many events that is.
 
         Raises:
             Violation: two orders end differently, or not as the story says.
         """
         events = self.teller.events
-        for first in range(max(1, len(events) - WINDOW + 1)):
-            self._window(events[:first], events[first:][:WINDOW], events[first + WINDOW :])
+        for first in range(max(1, len(events) - window + 1)):
+            self._window(events[:first], events[first:][:window], events[first + window :])
 
     def _window(
         self, before: Sequence[Told], within: Sequence[Told], after: Sequence[Told]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.orders.exploring import Explorer
+from tests.orders.exploring import WIDE, WINDOW, Explorer
 from tests.orders.looking import Violation
 from tests.orders.stories import STORIES
 from tests.orders.wrong import WRONG, Rule
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
-def test_every_order_of_a_story_ends_the_same(story: Story) -> None:
-    Explorer(story).every_order()
+def test_every_order_of_a_story_ends_the_same(story: Story, pytestconfig: pytest.Config) -> None:
+    Explorer(story).every_order(WIDE if pytestconfig.getoption("orders") else WINDOW)
 
 
 @pytest.mark.parametrize(("wrong", "name"), WRONG, ids=lambda value: getattr(value, "__name__", ""))
