@@ -8,7 +8,6 @@ was begun stands in the store.
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +22,6 @@ from payfulfill.errors import (
     Forbidden,
     GatewayFailed,
     GatewayRefused,
-    GatewayUnavailable,
     InvalidRequest,
     NotCancelable,
     NotFound,
@@ -56,11 +54,14 @@ from payfulfill.models import (
 )
 from payfulfill.models.reversal import REQUEST_ID
 from payfulfill.money import Money
+from payfulfill.payments.customers import CustomerCore
 from payfulfill.payments.means import Answer, Means
 from payfulfill.payments.plan import (
     Abandon,
+    Action,
     Cancel,
     Finished,
+    Introduce,
     Order,
     Reuse,
     Search,
@@ -69,7 +70,8 @@ from payfulfill.payments.plan import (
     next_step,
     payable,
 )
-from payfulfill.payments.ways import Way, check_origins
+from payfulfill.payments.retrying import until_settled
+from payfulfill.payments.ways import Way, check_origins, check_return
 from payfulfill.ports import (
     Catalog,
     Clock,
@@ -93,11 +95,7 @@ SYSTEM: Final = Buyer("payfulfill", is_admin=True)
 """Who acts when nobody asked."""
 
 _NOTHING: Final = Money(0, "USD")  # of nothing, any currency will do
-_ROUNDS: Final = 12
-_FAILURES: Final = 5
-_PATIENCE: Final = timedelta(seconds=25)
 _CLOCK_SLACK: Final = timedelta(minutes=5)  # between our clock and Stripe's, when listing
-_CHANGING: Final = "The payment keeps changing under our hands; try again."
 
 
 class PaymentCore:
@@ -112,12 +110,16 @@ class PaymentCore:
         hook: PurchaseHook | None,
         policy: Policy,
         return_origins: Collection[str] | None,
+        *,
+        customers: bool,
     ) -> None:
         check_origins(return_origins)
         self._store = store
         self._gateway = gateway_beside(store, gateway)
         self._means = Means(self._gateway)
         self._return_origins = return_origins
+        self._as_customers = customers
+        self._customers = CustomerCore(store, gateway, clock)
         self._catalog = catalog
         self._clock = clock
         self._hook = hook
@@ -131,34 +133,41 @@ class PaymentCore:
     ) -> Checkout:
         """See `PaymentService.create`."""
         way.check(self._return_origins)
+        if self._as_customers or way.setup_future_usage is not None:
+            way = replace(way, as_customer=True)
         product = await self._for_sale(buyer, ref)
 
         async def round_() -> Checkout | None:
+            nonlocal way
             order = self._order(buyer, product, currency, way)
-            return await self._take(await self._run(partial(self._plan, order=order)))
-
-        return await self._until_settled(round_)
-
-    async def _until_settled(self, round_: Callable[[], Awaitable[T | None]]) -> T:
-        """The first answer of `round_`, which is called again while it has none, and with a
-        growing pause while Stripe is away."""
-        began, failures = self._clock.now(), 0
-        for _ in range(_ROUNDS):
+            step = await self._run(partial(self._plan, order=order))
+            if isinstance(step, Introduce):
+                way = replace(way, customer=await self._customers.ensure(buyer))
+                return None
             try:
-                answer = await round_()
-            except GatewayUnavailable:
-                failures += 1
-                if failures == _FAILURES or self._clock.now() - began > _PATIENCE:
+                return await self._take(step)
+            except GatewayRefused as error:
+                if not await self._forget_customer(buyer, step, error):
                     raise
-                await self._back_off(failures)
-            else:
-                if answer is not None:
-                    return answer
-        raise GatewayUnavailable(_CHANGING)
+                way = replace(way, customer=None)
+                return None
 
-    async def _back_off(self, failures: int) -> None:
-        longest = min(0.1 * 2**failures, 2.0)
-        await settle(self._clock.sleep(longest * random.uniform(0.5, 1)))  # noqa: S311  # jitter
+        return await until_settled(self._clock, round_)
+
+    async def _forget_customer(
+        self, buyer: Buyer, step: Action | Finished, error: GatewayRefused
+    ) -> bool:
+        """Whether Stripe refused because it has no such customer any more. So another is made."""
+        known = step.attempt.parameters.get("customer") if isinstance(step, Send) else None
+        if known is None or error.reason != "resource_missing":
+            return False
+        await self._customers.forget(buyer, known)
+        return True
+
+    async def portal(self, buyer: Buyer, return_url: str) -> str:
+        """See `PaymentService.portal`."""
+        check_return(return_url, self._return_origins)
+        return await self._customers.portal(buyer, return_url)
 
     async def quote(self, buyer: Buyer, ref: ProductRef, currency: str | None) -> Quote:
         """See `PaymentService.quote`."""
@@ -206,6 +215,8 @@ class PaymentCore:
             if not isinstance(step, Abandon):
                 return await self._begin(uow, step, order)
             if fits and payment.livemode == self._gateway.livemode:
+                if order.way.lacks_customer:
+                    return Introduce()
                 return await self._begin(uow, self._send_anew(payment, order), order)
             await self._give_up(uow, payment, slot)
         if owned:
@@ -235,6 +246,8 @@ class PaymentCore:
         if order.quote.amount.is_zero:
             return Finished(await self._settle(uow, self._payment(order, Origin.FREE), None))
         self._require_stripe()
+        if order.way.lacks_customer:
+            return Introduce()
         payment = self._payment(order, Origin.STRIPE)
         attempt = self._attempt(1, payment, order.way)
         payment = replace(payment, attempt=attempt, reads=1)
@@ -242,7 +255,7 @@ class PaymentCore:
         await uow.slots.put(payment.buyer_id, payment.product, payment.id)
         return Send(payment, attempt, repeated=False)
 
-    async def _begin(self, uow: UnitOfWork, step: Step, order: Order) -> Step:
+    async def _begin(self, uow: UnitOfWork, step: Action, order: Order) -> Action:
         """Takes the number under which the answer to a step is recorded."""
         payment = replace(step.payment, reads=step.payment.reads + 1)
         if isinstance(step, Send):
@@ -290,7 +303,7 @@ class PaymentCore:
 
     # --- taking a step ------------------------------------------------------------------------
 
-    async def _take(self, step: Step) -> Checkout | None:
+    async def _take(self, step: Action | Finished) -> Checkout | None:
         """Takes a step; None when the store is to be looked at again."""
         match step:
             case Finished(payment):
@@ -515,7 +528,7 @@ class PaymentCore:
             await self._undo(payment)
             return None
 
-        return await self._until_settled(round_)
+        return await until_settled(self._clock, round_)
 
     async def _undo(self, payment: Payment) -> None:
         """One step towards a payment that can no longer be paid."""
@@ -528,7 +541,7 @@ class PaymentCore:
             case Cancel(payment, subject):
                 await self._cancel(payment, subject)
 
-    async def _unwanted(self, uow: UnitOfWork, payment: Payment) -> Step | None:
+    async def _unwanted(self, uow: UnitOfWork, payment: Payment) -> Action | None:
         """The next step, for a payment that nobody wants; None when it has ended. It is given up
         while it is locked, for a create may be about to send it once more."""
         slot = await uow.slots.lock(payment.buyer_id, payment.product)
