@@ -1,8 +1,8 @@
 """What the payment services do, written once for both colours.
 
 The core of `create` is a loop: look at the store and decide on one step (`_plan`), take it
-(`payments.steps`), look again. Whatever crashed or was lost before is healed by the same loop, since what
-was begun stands in the store.
+(`payments.steps`), look again. Whatever crashed or was lost before is healed by the same loop, for
+what was begun stands in the store.
 """
 
 from __future__ import annotations
