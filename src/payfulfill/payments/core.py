@@ -262,7 +262,8 @@ class PaymentCore:
         """Another try for a payment whose first one Stripe refused, perhaps for a reason that
         is mended by now: the parameters are made afresh."""
         number = payment.attempt.number + 1 if payment.attempt else 1
-        return Send(payment, self._attempt(number, payment, order.way), repeated=True)
+        offered = replace(payment, quote_expires_at=order.quote.expires_at)
+        return Send(payment, self._attempt(number, offered, order.way), repeated=True)
 
     def _payment(self, order: Order, origin: Origin) -> Payment:
         now = self._clock.now()
