@@ -37,7 +37,14 @@ from typing import Any, Literal
 from payfulfill import Money, Payment, ProductRef, Terms, WebhookHandler
 from payfulfill.fulfilment import Fulfilment
 from payfulfill.models import Attempt, Origin
-from payfulfill.ports import CustomerAnswer, IntentAnswer, Observed, Target, UnitOfWork
+from payfulfill.ports import (
+    CustomerAnswer,
+    IntentAnswer,
+    Observed,
+    SessionAnswer,
+    Target,
+    UnitOfWork,
+)
 from payfulfill.rules.policy import DEFAULT
 from payfulfill.stores import SQLiteStore
 from payfulfill.stripe.events import intent_facts
@@ -60,13 +67,21 @@ class NoGateway:
 
     retrieve = cancel = create
 
-    async def list(self, *_: object) -> list[IntentAnswer]:
-        raise AssertionError
-
     async def refund(self, *_: object) -> Observed:
         raise AssertionError
 
     read = refund
+
+    async def create_session(self, *_: object) -> SessionAnswer:
+        raise AssertionError
+
+    retrieve_session = expire_session = create_session
+
+    async def list(self, *_: object) -> Sequence[IntentAnswer]:
+        raise AssertionError
+
+    async def list_sessions(self, *_: object) -> Sequence[SessionAnswer]:
+        raise AssertionError
 
     async def create_customer(self, *_: object) -> CustomerAnswer:
         raise AssertionError

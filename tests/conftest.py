@@ -17,9 +17,11 @@ Command = Callable[..., "subprocess.Popen[str]"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--race-rounds 100` plays each race of `tests/races` so often, and tells what came of it.
-    `--every-boundary` has `tests/crash` kill both colours at every boundary."""
+    `--every-boundary` has `tests/crash` kill both colours at every boundary. `--orders 100` has
+    `tests/orders` play so many orders of each story at each store, and walk further in memory."""
     parser.addoption("--race-rounds", type=int, help="how often each race is run")
     parser.addoption("--every-boundary", action="store_true", help="kill at every one, twice")
+    parser.addoption("--orders", type=int, help="how many orders of a story a store plays")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,6 +19,8 @@ from payfulfill.models import Facts
 Join = Callable[[Any, Any], Any]
 
 OPEN: Final = "open"
+EXPIRED: Final = "expired"
+COMPLETE: Final = "complete"
 CANCELED: Final = "canceled"
 SUCCEEDED: Final = "succeeded"
 CLOSED: Final = "closed"
@@ -74,6 +76,21 @@ TABLE: Final[Mapping[str, Mapping[str, Join]]] = {
         "paid_at": min,  # seconds since the epoch, of succeeded events and charges
         "attempts": union,  # failed ones, by charge
         "amount": once,
+        "currency": once,
+        "account": once,
+        "livemode": once,
+    },
+    # https://docs.stripe.com/api/checkout/sessions/object
+    "checkout": {
+        "status": rank(OPEN, EXPIRED, COMPLETE),
+        "payment": rank("unpaid", "no_payment_required", "paid"),
+        "failed": max,  # whether a payment that was to settle later did not
+        "attempt": once,  # the number of the attempt of ours that made it
+        "intent": once,
+        "total": once,  # this and the next two from completion on
+        "discount": once,
+        "tax": once,
+        "completed_at": min,
         "currency": once,
         "account": once,
         "livemode": once,
@@ -160,6 +177,11 @@ def known(facts: Facts, kind: str) -> list[tuple[str, Mapping[str, Any]]]:
 def intents(facts: Facts) -> list[tuple[str, Mapping[str, Any]]]:
     """Each payment intent in `facts`: its id and what is known of it, in order of id."""
     return known(facts, "intent")
+
+
+def sessions(facts: Facts) -> list[tuple[str, Mapping[str, Any]]]:
+    """Each Checkout session in `facts`, the same way."""
+    return known(facts, "checkout")
 
 
 def fact_key(kind: str, id: str) -> str:

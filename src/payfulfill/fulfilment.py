@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from payfulfill.colour import settle
 from payfulfill.errors import PayfulfillError
-from payfulfill.facts import intent_key, intents, join
+from payfulfill.facts import SUCCEEDED, intents, join, sessions
 from payfulfill.ids import new_id
 from payfulfill.models import (
     Facts,
@@ -24,9 +24,18 @@ from payfulfill.models import (
     Review,
     changed,
 )
+from payfulfill.money import Money
 from payfulfill.ports import Observed, PurchaseHook, Target, UnitOfWork
 from payfulfill.refunding import called_for, command_of
-from payfulfill.rules import FINDINGS, Finding, Policy, Standing, assess, concerns, rank
+from payfulfill.rules import (
+    FINDINGS,
+    Finding,
+    Policy,
+    Standing,
+    assess,
+    concerns,
+    rank,
+)
 
 log = logging.getLogger("payfulfill.fulfilment")
 
@@ -118,7 +127,7 @@ class Fulfilment:
             status=standing.status,
             succeeded_at=standing.paid_at,
             purchase_id=purchase_id,
-            intent_id=payment.intent_id or next((id for id, _ in intents(facts)), None),
+            intent_id=_in_use(payment, facts),
             intent_status=standing.intent_status,
             last_error=standing.last_error,
         )
@@ -135,11 +144,12 @@ class Fulfilment:
         await uow.events.add(command)
 
     async def _remember(self, uow: UnitOfWork, payment: Payment, news: Facts) -> None:
-        """Keeps whose the intents of `news` are, for events that do not say."""
-        for intent_id, _ in intents(news):
-            if intent_key(intent_id) not in payment.facts:
-                target = Target.of(payment)
-                await uow.refs.add(intent_id, target)
+        """Keeps whose the intents and sessions of `news` are, for events that do not say, and for
+        pages to which the buyer comes back with the id of a session."""
+        known = {id for id, _ in (*intents(payment.facts), *sessions(payment.facts))}
+        for id, _ in (*intents(news), *sessions(news)):
+            if id not in known:
+                await uow.refs.add(id, Target.of(payment))
 
     async def _fulfil(
         self,
@@ -175,7 +185,7 @@ class Fulfilment:
         if paid_at is None:
             return None
         return replace(
-            mine or self._purchase(payment, paid_at),
+            mine or self._purchase(payment, standing, paid_at),
             paid_at=paid_at,
             standing=standing.worth,
             revoked_at=standing.revoked_at,
@@ -188,7 +198,10 @@ class Fulfilment:
             await uow.flush()
             await settle(self.hook(purchase, uow))
 
-    def _purchase(self, payment: Payment, paid_at: datetime) -> Purchase:
+    def _purchase(self, payment: Payment, standing: Standing, paid_at: datetime) -> Purchase:
+        amount = payment.amount
+        if standing.sale is not None:  # with what a promotion code took off, and taxes
+            amount = Money(standing.sale["total"][0], amount.currency)
         lasting = payment.terms.period is None
         return Purchase(
             id=new_id("pur", self.now),
@@ -198,7 +211,7 @@ class Fulfilment:
             kind=PurchaseKind.INDIVIDUAL if lasting else PurchaseKind.SUBSCRIPTION,
             source=payment.id,
             payment_id=payment.id,
-            amount=payment.amount,
+            amount=amount,
             terms=payment.terms,
             origin=payment.origin,
             livemode=payment.livemode,
@@ -261,6 +274,15 @@ class Fulfilment:
             payment_id=payment_id,
             opened_at=self.now,
         )
+
+
+def _in_use(payment: Payment, facts: Facts) -> str | None:
+    """The intent that a payment is paid by, or may be: one that was paid before all others."""
+    every = intents(facts)
+    paid = [id for id, intent in every if intent["status"] == SUCCEEDED]
+    if paid:
+        return payment.intent_id if payment.intent_id in paid else paid[0]
+    return payment.intent_id or next((id for id, _ in every), None)
 
 
 def numbered(observed: Observed, number: int) -> Facts:

@@ -61,4 +61,5 @@ class _NoGateway:
         raise CannotJoin
 
     retrieve = cancel = list = refund = read = create
+    create_session = retrieve_session = expire_session = list_sessions = create
     create_customer = list_customers = open_portal = create

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from payfulfill.colour import MaybeAwaitable
 from payfulfill.errors import StoreUnavailable
-from payfulfill.facts import intent_key
+from payfulfill.facts import OPEN, intent_key
 from payfulfill.models import (
     Customer,
     Download,
@@ -399,6 +399,11 @@ class IntentAnswer:
     client_secret: str | None = field(repr=False)
 
     @property
+    def is_payable(self) -> bool:
+        """Whether it can still be paid."""
+        return bool(self.facts[intent_key(self.id)]["status"] == OPEN)
+
+    @property
     def observed(self) -> Observed:
         """The same, as what may be kept of it."""
         return Observed(
@@ -406,6 +411,45 @@ class IntentAnswer:
             payment_id=self.payment_id,
             facts=self.facts,
             registers={intent_key(self.id): {"step": self.step}},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionAnswer:
+    """A Checkout session as the gateway answered it just now, with its payment intent.
+
+    Attributes:
+        id: Stripe's id.
+        payment_id: The payment of ours that its metadata names.
+        facts: What both tell for certain.
+        intent_id: Its payment intent; None until the buyer confirms for the first time.
+        step: Stripe's word for that intent, where the answer holds it.
+        url: The page to send the buyer to, while it is open; never stored or shown.
+    """
+
+    id: str
+    payment_id: str | None
+    facts: Facts
+    intent_id: str | None
+    step: str | None
+    url: str | None = field(repr=False)
+
+    @property
+    def is_payable(self) -> bool:
+        """Whether it can still be paid."""
+        return self.url is not None
+
+    @property
+    def observed(self) -> Observed:
+        """The same, as what may be kept of it."""
+        registers: Facts = {}
+        if self.intent_id is not None and self.step is not None:
+            registers = {intent_key(self.intent_id): {"step": self.step}}
+        return Observed(
+            intent_id=self.intent_id,
+            payment_id=self.payment_id,
+            facts=self.facts,
+            registers=registers,
         )
 
 
@@ -463,6 +507,24 @@ class Gateway(Protocol):
 
     async def list(self, since: datetime, until: datetime) -> Sequence[IntentAnswer]:
         """All payment intents created between these two times."""
+        ...
+
+    async def create_session(
+        self, parameters: Mapping[str, Any], idempotency_key: str
+    ) -> SessionAnswer:
+        """Creates a Checkout session."""
+        ...
+
+    async def retrieve_session(self, session_id: str) -> SessionAnswer:
+        """Reads a Checkout session and its payment intent."""
+        ...
+
+    async def expire_session(self, session_id: str) -> SessionAnswer:
+        """Ends a Checkout session that is open: it cannot be paid any more."""
+        ...
+
+    async def list_sessions(self, since: datetime, until: datetime) -> Sequence[SessionAnswer]:
+        """All Checkout sessions created between these two times."""
         ...
 
     async def refund(self, parameters: Mapping[str, Any], idempotency_key: str) -> Observed:

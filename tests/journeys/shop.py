@@ -14,6 +14,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -55,11 +56,12 @@ from payfulfill.models import (
     StoredEvent,
     Subject,
 )
-from payfulfill.ports import Body, IntentAnswer, Observed, Target
+from payfulfill.ports import Body, CustomerAnswer, IntentAnswer, Observed, SessionAnswer, Target
 from payfulfill.pricing import CoursePricing, DesignPricing, FixedPrice, PriceList
 from payfulfill.refunding import COMMAND
-from payfulfill.rules import Policy, is_open, refunds
+from payfulfill.rules import Policy, charged, is_open, refunds
 from payfulfill.sandbox import Endpoint, ManualClock, Sandbox
+from payfulfill.sandbox.errors import CardDeclined
 from payfulfill.stores import AsyncMemoryStore, AsyncSQLiteStore, MemoryStore, SQLiteStore
 from payfulfill.stripe import AsyncStripeGateway, StripeGateway
 from payfulfill.stripe.signature import sign
@@ -98,6 +100,9 @@ PAID = set(PaymentStatus) - {
 KINDS = ("sync, SQLite", "async, memory", "sync, memory", "async, SQLite")
 
 DAY = 24 * 60 * 60
+
+THANKS = "https://shop.example/thanks?session={CHECKOUT_SESSION_ID}"
+BACK = "https://shop.example/posters"
 
 
 def usd(amount: int) -> Money:
@@ -213,7 +218,8 @@ class Meddler:
         answer = await getattr(self.inner, method)(*arguments)
         if self.after[method]:
             other = await settle(self.after[method].pop(0)(answer))
-            answer = other if isinstance(other, (IntentAnswer, Observed)) else answer
+            known = (IntentAnswer, SessionAnswer, Observed)
+            answer = other if isinstance(other, known) else answer
         return self._as_live(answer) if self.livemode else answer
 
     def go_live(self) -> None:
@@ -242,6 +248,38 @@ class Meddler:
 
     async def list(self, since: datetime, until: datetime) -> Sequence[IntentAnswer]:
         answer: Sequence[IntentAnswer] = await self._call("list", since, until)
+        return answer
+
+    async def create_session(
+        self, parameters: Mapping[str, Any], idempotency_key: str
+    ) -> SessionAnswer:
+        answer: SessionAnswer = await self._call("create_session", parameters, idempotency_key)
+        return answer
+
+    async def retrieve_session(self, session_id: str) -> SessionAnswer:
+        answer: SessionAnswer = await self._call("retrieve_session", session_id)
+        return answer
+
+    async def expire_session(self, session_id: str) -> SessionAnswer:
+        answer: SessionAnswer = await self._call("expire_session", session_id)
+        return answer
+
+    async def list_sessions(self, since: datetime, until: datetime) -> Sequence[SessionAnswer]:
+        answer: Sequence[SessionAnswer] = await self._call("list_sessions", since, until)
+        return answer
+
+    async def create_customer(
+        self, parameters: Mapping[str, Any], idempotency_key: str
+    ) -> CustomerAnswer:
+        answer: CustomerAnswer = await self._call("create_customer", parameters, idempotency_key)
+        return answer
+
+    async def list_customers(self, since: datetime, until: datetime) -> Sequence[CustomerAnswer]:
+        answer: Sequence[CustomerAnswer] = await self._call("list_customers", since, until)
+        return answer
+
+    async def open_portal(self, customer_id: str, return_url: str) -> str:
+        answer: str = await self._call("open_portal", customer_id, return_url)
         return answer
 
     async def refund(self, parameters: Mapping[str, Any], idempotency_key: str) -> Observed:
@@ -325,6 +363,7 @@ class Shop:
         self.hook: Callable[[Purchase, Any], Any] | None = None
         self.hooked: list[Purchase] = []
         self.policy = Policy()
+        self.selling: Json = {}  # more settings of the payment service, from the next opening on
         self.secrets = [SECRET]
         self.endpoint: Endpoint | None = None
         self.receiver: Receiver | None = None
@@ -369,7 +408,7 @@ class Shop:
         payments = PaymentService if sync else AsyncPaymentService
         webhooks = WebhookHandler if sync else AsyncWebhookHandler
         access = AccessService if sync else AsyncAccessService
-        self.payments = payments(**selling, catalog=self.shelf)
+        self.payments = payments(**selling, **self.selling, catalog=self.shelf)
         self.webhooks = webhooks(**selling, secrets=self.secrets)
         self.access = access(**shared, catalog=self.shelf)
 
@@ -447,6 +486,21 @@ class Shop:
         checkout: Checkout = self.call(self.payments.create, buyer, ref, **options)
         self.checkouts.append(checkout)
         return checkout
+
+    def open_page(self, ref: ProductRef = DESIGN, buyer: Buyer = ADA, **options: Any) -> Checkout:
+        """Opens a payment on Stripe's own page."""
+        given = {"ui": "checkout", "success_url": THANKS, "cancel_url": BACK, **options}
+        return self.create(ref, buyer, **given)
+
+    def session(self, checkout: Checkout) -> str:
+        """The id of the session that a page is of."""
+        return str(checkout.url).rpartition("/")[2]
+
+    def pay_page(self, checkout: Checkout, card: str = GOOD_CARD, **said: Any) -> None:
+        """Fills in Stripe's page and pays; the webhook is still to come."""
+        self.clock.advance(1)
+        with suppress(CardDeclined):  # who is declined may try again
+            self.sandbox.checkout.pay(self.session(checkout), card, **said)
 
     def pay(self, checkout: Checkout, card: str = GOOD_CARD) -> Json:
         """Confirms the intent in the buyer's browser; the webhook is still to come."""
@@ -587,9 +641,24 @@ class Shop:
         """Every refund as it now stands at Stripe, the oldest first."""
         return self.sandbox.objects("refund")[::-1]
 
+    def sessions(self) -> list[Json]:
+        """Every Checkout session as it now stands at Stripe, the oldest first."""
+        return self.sandbox.objects("checkout.session")[::-1]
+
     def payable(self) -> list[Json]:
+        """All that can still be paid at Stripe, or waits for a bank. The intent of a session is
+        paid on its page alone."""
         ended = ("succeeded", "canceled")
-        return [intent for intent in self.intents().values() if intent["status"] not in ended]
+        sessions = self.sessions()
+        pages = [one for one in sessions if one["status"] == "open"]
+        theirs = {one["payment_intent"] for one in sessions}
+        plain = [
+            intent
+            for intent in self.intents().values()
+            if intent["status"] not in ended
+            and (intent["id"] not in theirs or intent["status"] == "processing")
+        ]
+        return [*plain, *pages]
 
     def keys(self, operation: str = "payment_intents.create") -> list[str | None]:
         """The idempotency keys of all calls of an operation so far."""
@@ -631,7 +700,8 @@ class Shop:
                 payment = payments[purchase.payment_id]
                 assert payment.purchase_id == purchase.id  # 1
                 assert payment.status in PAID
-                assert purchase.amount == payment.amount  # 2
+                paid = charged(payment)
+                assert purchase.amount == (paid.amount if paid else payment.amount)  # 2
                 assert purchase.livemode == payment.livemode
                 assert purchase.account == payment.account == ""
                 assert purchase.terms == payment.terms

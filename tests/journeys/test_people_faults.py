@@ -38,6 +38,7 @@ from payfulfill.errors import (
     UnknownProduct,
 )
 from payfulfill.models import Origin, OutcomeKind, PaymentStatus, PurchaseState
+from payfulfill.payments.ways import Options
 from payfulfill.sandbox import CardDeclined, Fault, UnexpectedState
 
 DONE = OutcomeKind.DONE
@@ -149,10 +150,19 @@ def test_client_sends_nothing_but_what_to_buy(shop: Shop) -> None:
         "buyer",
         "ref",
         "currency",
+        "way",
+    ]
+    assert set(Options.__annotations__) == {
+        "ui",
+        "success_url",
+        "cancel_url",
+        "allow_promotion_codes",
+        "automatic_tax",
+        "setup_future_usage",
         "receipt_email",
         "statement_descriptor",
         "statement_descriptor_suffix",
-    ]
+    }
 
 
 # --- prices --------------------------------------------------------------------------------

@@ -307,7 +307,7 @@ def test_what_stripe_refuses_is_told_and_can_be_mended(
         shop.create()
     assert not caught.value.retryable
     assert caught.value.reason == "amount_too_large"
-    assert "Stripe refused to create a payment intent" in caplog.text
+    assert "Stripe refused to open a payment" in caplog.text
     shop.shelf.reprice(DESIGN, usd(4999))
     checkout = shop.create()
     assert [intent["amount"] for intent in shop.payable()] == [4999]

@@ -7,30 +7,20 @@ left out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.orders.telling import ADA, CATALOG, DESIGN, SECRET, Story, Stripe, Teller, Told
+from tests.orders.looking import ANSWERED, Ending, Tables, Violation, seen, without_numbers, words
+from tests.orders.telling import ADA, CATALOG, DESIGN, SECRET, Story, Stripe, Told
 
 from payfulfill import AccessService, WebhookHandler
-from payfulfill.models import OutcomeKind, PaymentStatus
 from payfulfill.stores import MemoryStore
-
-Table = dict[Any, Any]
-Tables = dict[str, Table]
 
 WINDOW: Final = 8
 """How many events of a longer story come in any order; the others stand still around them."""
-
-
-_ENDINGS: Final = (OutcomeKind.DONE, OutcomeKind.DUPLICATE, OutcomeKind.IGNORED)
-
-
-class Violation(AssertionError):
-    """Order mattered."""
+WIDE: Final = 12
+"""How many where there is time."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +43,7 @@ class Explorer:
 
     def __init__(self, story: Story) -> None:
         self.story = story
-        self.teller = Teller(story.policy)
-        story.tell(self.teller)
+        self.teller = story.told()
         self.stripe: Stripe = self.teller.stripe
         self.last = len(self.stripe.states) - 1
         self.walked = 0
@@ -71,20 +60,23 @@ class Explorer:
 
     # --- walking -----------------------------------------------------------------------------
 
-    def every_order(self) -> None:
+    def every_order(self, window: int = WINDOW) -> None:
         """Every order of the story; of a longer one, of every window.
+
+        Args:
+            window: How many events that is.
 
         Raises:
             Violation: two orders end differently, or not as the story says.
         """
         events = self.teller.events
-        for first in range(max(1, len(events) - WINDOW + 1)):
-            self._window(events[:first], events[first:][:WINDOW], events[first + WINDOW :])
+        for first in range(max(1, len(events) - window + 1)):
+            self._window(events[:first], events[first:][:window], events[first + window :])
 
     def _window(
         self, before: Sequence[Told], within: Sequence[Told], after: Sequence[Told]
     ) -> None:
-        start = Point(self._begin(), 0, ())
+        start = Point(self.story.opening(self.teller), 0, ())
         for event in before:
             start = self._deliver(start, event, max(start.state, event.since))
         layers: dict[frozenset[int], dict[str, Point]] = {frozenset(): {self._key(start): start}}
@@ -134,7 +126,7 @@ class Explorer:
         delivery = event.twin if twin else event.delivery
         outcome = self.handler.handle(delivery.body, delivery.signature)
         way = (*point.way, f"{event.name}{'*' if twin else ''} at {state}")
-        if outcome.kind not in _ENDINGS:
+        if outcome.kind not in ANSWERED:
             raise Violation(f"{self.story.name}: {outcome.kind}, {outcome.reason}, after {way}")
         after = Point({name: dict(rows) for name, rows in self.store._tables.items()}, state, way)
         self._check_nothing_for_nothing(after)
@@ -143,33 +135,21 @@ class Explorer:
     # --- looking -----------------------------------------------------------------------------
 
     def _check_nothing_for_nothing(self, point: Point) -> None:
-        paid = any(one["status"] == "succeeded" for one in self.stripe.intents.values())
-        if not paid and self._decision(point.tables).allowed:
+        if not self.stripe.is_paid and self._decision(point.tables).allowed:
             raise Violation(f"{self.story.name}: access without payment, after {point.way}")
 
     def _expect(self, point: Point) -> None:
         story = self.story
-        found = self.ending(point.tables)
-        expected = (story.access, list(story.statuses), list(story.reviews))
-        if found != expected:
-            raise Violation(f"{story.name}: {found}, not {expected}, after {point.way}")
-        view = self._view(point.tables)
+        found = Ending.of(point.tables, self._decision(point.tables))
+        if found != story.ending:
+            raise Violation(f"{story.name}: {found}, not {story.ending}, after {point.way}")
+        view = seen(point.tables)
         if self._seen is None:
             self._seen = view
         elif view != self._seen:
             raise Violation(f"{story.name}: {view}, not {self._seen}, after {point.way}")
 
     _seen: str | None = None
-
-    def ending(self, tables: Tables) -> tuple[str, list[str], list[str]]:
-        """How it stands: access, payments, open reviews."""
-        payments = sorted(tables["payments"].values(), key=lambda payment: payment.id)
-        opened = [one.code for one in tables["reviews"].values() if one.closed_at is None]
-        return (
-            self._decision(tables).code,
-            [payment.status.value for payment in payments],
-            sorted(opened),
-        )
 
     def _decision(self, tables: Tables) -> Any:
         self._restore(tables)
@@ -180,72 +160,8 @@ class Explorer:
         held.clear()
         held.update({name: dict(rows) for name, rows in tables.items()})
 
-    def _begin(self) -> Tables:
-        """The store once the payments are opened, before any event."""
-        tables = {name: dict(rows) for name, rows in self.teller.store._tables.items()}
-        if self.story.lost:
-            for key, payment in tables["payments"].items():
-                tables["payments"][key] = replace(
-                    payment,
-                    status=PaymentStatus.CREATED,
-                    intent_id=None,
-                    intent_status=None,
-                    facts={},
-                )
-                del tables["refs"][payment.intent_id]
-        return tables
-
     def _key(self, point: Point) -> str:
         """What tells one point from another. Its events are all done: they decide nothing more."""
         kept = {name: point.tables[name] for name in ("purchases", "reviews", "slots", "refs")}
-        kept["payments"] = _without_numbers(point.tables["payments"])
-        return f"{point.state} {self._words(kept)}"
-
-    def _view(self, tables: Tables) -> str:
-        """What must not depend on the order: all but the numbers of looks at Stripe, the reviews
-        that were opened and passed, and what was displayed before an intent ended."""
-        kept: Tables = {name: tables[name] for name in ("purchases", "slots", "refs")}
-        kept["payments"] = _without_numbers(tables["payments"])
-        for payment in kept["payments"].values():
-            for fact in payment["facts"].values():
-                if "step" in fact:
-                    fact["step"] = fact["step"][1] if fact["status"] == "open" else None
-        kept["reviews"] = {
-            key: one for key, one in tables["reviews"].items() if one.closed_at is None
-        }
-        return self._words(kept)
-
-    def _words(self, tables: Tables) -> str:
-        content = {
-            name: sorted((repr(key), _plain(row)) for key, row in rows.items())
-            for name, rows in tables.items()
-        }
-        words = json.dumps(content, sort_keys=True)
-        for purchase in tables["purchases"].values():
-            words = words.replace(purchase.id, f"the purchase of {purchase.payment_id}")
-        return words
-
-
-def _without_numbers(payments: Table) -> Table:
-    """Payments, and of each number of a look at Stripe only whether a later one was taken: the
-    next one is above them all."""
-    kept = {}
-    for key, payment in payments.items():
-        row = asdict(payment)
-        facts = row["facts"]
-        for fact in facts.values():
-            for name in ("step", "standing"):
-                if name in fact:
-                    number, value = fact[name]
-                    fact[name] = [number < row["reads"], value]
-            if "standing" in fact:
-                fact["standing"] = fact["standing"][1]
-        row["reads"] = 0
-        kept[key] = row
-    return kept
-
-
-def _plain(row: Any) -> str:
-    with suppress(TypeError):
-        row = asdict(row)
-    return json.dumps(row, sort_keys=True, default=str)
+        kept["payments"] = without_numbers(point.tables["payments"])
+        return f"{point.state} {words(kept)}"

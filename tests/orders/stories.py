@@ -42,6 +42,14 @@ def refunded_in_parts(tell: Teller) -> None:
     tell.refund(intent, HALF)
 
 
+def declined_bought_and_refunded(tell: Teller) -> None:
+    intent = tell.buy()
+    tell.decline(intent)
+    tell.succeed(intent)
+    tell.refund(intent, HALF)
+    tell.refund(intent, HALF)
+
+
 def refunded_by_half(tell: Teller) -> None:
     tell.refund(bought(tell), HALF)
 
@@ -145,6 +153,7 @@ STORIES: Final = (
     Story("slow, and declined", slow_and_declined, "payment_pending", ["pending"]),
     Story("given up", given_up, "not_owned", ["canceled"]),
     Story("refunded in parts", refunded_in_parts, "revoked", ["refunded"]),
+    Story("declined, bought, and refunded", declined_bought_and_refunded, "revoked", ["refunded"]),
     Story("refunded by half", refunded_by_half, "owned", ["partially_refunded"]),
     Story(
         "refunded by half, which is too much",

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
+from tests.orders.looking import Ending, Tables
+
 from payfulfill import Buyer, PaymentService, Policy, Product, ProductRef, StaticCatalog, Terms
-from payfulfill.models import Payment
+from payfulfill.models import Payment, PaymentStatus
 from payfulfill.money import Money
 from payfulfill.ports import UnitOfWork
 from payfulfill.pricing import FixedPrice
 from payfulfill.stores import MemoryStore
-from payfulfill.testing import Delivery, EventFactory, FakeGateway, ManualClock
+from payfulfill.testing import (
+    AsyncFakeGateway,
+    AsyncManualClock,
+    Delivery,
+    EventFactory,
+    FakeGateway,
+    ManualClock,
+)
 from payfulfill.testing.objects import failed_charge, fraud_warning, radar_review, succeeded_charge
 
 SECRET: Final = "whsec_orders"
@@ -49,7 +58,7 @@ class Told:
 class Stripe(FakeGateway):
     """Stripe at any of its states in a story."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock | AsyncManualClock) -> None:
         super().__init__(clock=clock)
         self.states: list[dict[str, Any]] = []
 
@@ -61,17 +70,27 @@ class Stripe(FakeGateway):
         )
         return len(self.states) - 1
 
+    @property
+    def is_paid(self) -> bool:
+        """Whether anything was paid as yet."""
+        return any(intent["status"] == "succeeded" for intent in self._intents.values())
+
     def show(self, state: int) -> None:
         """Answers reads as it did then. Nothing is changed any more."""
         vars(self).update(self.states[state])
         self.calls.clear()
 
 
+class AsyncStripe(Stripe, AsyncFakeGateway):
+    """The same for async services."""
+
+
 class Teller:
     """Tells a story: each step changes Stripe, and notes the events of it."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, buyer: Buyer = ADA) -> None:
         self.policy = policy
+        self.buyer = buyer
         self.clock = ManualClock()
         self.stripe = Stripe(self.clock)
         self.factory = EventFactory(SECRET, clock=self.clock)
@@ -90,7 +109,7 @@ class Teller:
 
     def buy(self) -> str:
         """A payment is opened; its intent's id."""
-        payment = self.service.create(ADA, DESIGN).payment
+        payment = self.service.create(self.buyer, DESIGN).payment
         self.payments.append(payment)
         assert payment.intent_id is not None
         self._tell(("payment_intent.created", self._intent(payment.intent_id)))
@@ -100,7 +119,7 @@ class Teller:
         """Another payment for the same thing, as if the first had never been."""
 
         async def free(uow: UnitOfWork) -> None:
-            await uow.slots.put(ADA.id, DESIGN, None)
+            await uow.slots.put(self.buyer.id, DESIGN, None)
 
         self.store.run(free)
         return self.buy()
@@ -177,12 +196,12 @@ class Teller:
 
     def warn(self, intent: str) -> None:
         """A card network fears fraud."""
-        warning = fraud_warning("issfr_1", self._intent(intent), created=self._now())
+        warning = fraud_warning(f"issfr_{intent}", self._intent(intent), created=self._now())
         self._tell(("radar.early_fraud_warning.created", warning))
 
     def doubt(self, intent: str) -> None:
         """Radar wants a person to look, who does."""
-        review = radar_review("prv_1", self._intent(intent), created=self._now())
+        review = radar_review(f"prv_{intent}", self._intent(intent), created=self._now())
         self._tell(("review.opened", review))
         self._tell(("review.closed", {**review, "open": False, "closed_reason": "approved"}))
 
@@ -239,3 +258,29 @@ class Story:
     reviews: Sequence[str] = ()
     policy: Policy = field(default_factory=Policy)
     lost: bool = False
+
+    @property
+    def ending(self) -> Ending:
+        """How it ends."""
+        return Ending(self.access, tuple(self.statuses), tuple(self.reviews))
+
+    def told(self, buyer: Buyer = ADA) -> Teller:
+        """Tells it, of a buyer."""
+        teller = Teller(self.policy, buyer)
+        self.tell(teller)
+        return teller
+
+    def opening(self, teller: Teller) -> Tables:
+        """What the shop holds once the payments are opened, before any event."""
+        tables = {name: dict(rows) for name, rows in teller.store._tables.items()}
+        if self.lost:
+            for key, payment in tables["payments"].items():
+                tables["payments"][key] = replace(
+                    payment,
+                    status=PaymentStatus.CREATED,
+                    intent_id=None,
+                    intent_status=None,
+                    facts={},
+                )
+                del tables["refs"][payment.intent_id]
+        return tables

@@ -68,6 +68,31 @@ def a_charge(status: str = "succeeded", **fields: Any) -> Json:
     }
 
 
+def a_session(status: str = "open", paid: str = "unpaid", **fields: Any) -> Json:
+    """A Checkout session; nobody has confirmed it while it is open."""
+    asked_for_money = status != "open" and paid != "no_payment_required"
+    total = 0 if paid == "no_payment_required" else 500
+    return {
+        "id": "cs_1",
+        "object": "checkout.session",
+        "amount_subtotal": 500,
+        "amount_total": total,
+        "client_reference_id": "pay_1",
+        "client_secret": None,
+        "created": BEGUN,
+        "currency": "usd",
+        "livemode": False,
+        "metadata": {PAYMENT_KEY: "pay_1", "payfulfill_attempt": "1"},
+        "mode": "payment",
+        "payment_intent": "pi_1" if asked_for_money else None,
+        "payment_status": paid,
+        "status": status,
+        "total_details": {"amount_discount": 500 - total, "amount_shipping": 0, "amount_tax": 0},
+        "url": "https://checkout.stripe.com/c/pay/cs_1" if status == "open" else None,
+        **fields,
+    }
+
+
 def a_refund(status: str = "succeeded", **fields: Any) -> Json:
     return {
         "id": "re_1",

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from payfulfill.facts import (
     CANCELED,
     CLOSED,
+    COMPLETE,
+    EXPIRED,
     OPEN,
     SUCCEEDED,
     TABLE,
@@ -76,6 +78,20 @@ SAID: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "paid_at": times,
         "attempts": st.dictionaries(st.sampled_from(["ch_1", "ch_2", "card::1"]), attempts),
         "amount": single(st.integers(0, 3)),
+        "currency": single(words),
+        "account": single(st.sampled_from(["", "acct_1"])),
+        "livemode": single(st.booleans()),
+    },
+    "checkout": {
+        "status": st.sampled_from([OPEN, EXPIRED, COMPLETE]),
+        "payment": st.sampled_from(["unpaid", "no_payment_required", "paid"]),
+        "failed": st.booleans(),
+        "attempt": single(st.integers(1, 3)),
+        "intent": whose,
+        "total": single(st.integers(0, 3)),
+        "discount": single(st.integers(0, 3)),
+        "tax": single(st.integers(0, 3)),
+        "completed_at": times,
         "currency": single(words),
         "account": single(st.sampled_from(["", "acct_1"])),
         "livemode": single(st.booleans()),
@@ -396,10 +412,12 @@ def test_facts_survive_a_store(tellings: list[Facts], news: Facts) -> None:
     assert join(loaded, facts) is loaded
 
 
+EARLIEST = ("paid_at", "created", "refused_at", "completed_at")
 STEPS = {
     "intent": [OPEN, CANCELED, SUCCEEDED],
     "refund": REFUND_STEPS,
     "radar": [OPEN, CLOSED],
+    "checkout": [OPEN, EXPIRED, COMPLETE],
 }
 
 
@@ -412,9 +430,9 @@ def test_terminal_facts_never_regress(tellings: list[Facts]) -> None:
             was, now = before.get(key, {}), after[key]
             order = [None, *STEPS.get(key.partition(":")[0], ())]
             assert order.index(now.get("status")) >= order.index(was.get("status"))
-            for field in ("amount_received", "lost"):
+            for field in ("amount_received", "lost", "failed"):
                 assert now.get(field, 0) >= was.get(field, 0)
-            for field in ("paid_at", "created", "refused_at", "settled_at", "abandoned_at"):
+            for field in (*EARLIEST, "settled_at", "abandoned_at"):
                 if field in was:
                     assert now[field] <= was[field]
             for field in ("funds", "attempts"):

@@ -24,20 +24,22 @@ from payfulfill.models import (
     Product,
     ProductRef,
     Quote,
+    Subject,
     Terms,
 )
 from payfulfill.money import Money
 from payfulfill.payments import KEY_LIFETIME
 from payfulfill.payments.plan import (
     Abandon,
+    Action,
     Cancel,
     Order,
     Reuse,
     Search,
     Send,
-    Step,
     next_step,
 )
+from payfulfill.payments.ways import Way
 from payfulfill.pricing import FixedPrice
 
 moderate = settings(max_examples=300, deadline=None)
@@ -73,7 +75,7 @@ def holding(used: str | None = "pi_1", **statuses: str) -> Payment:
     return a_payment(facts=facts, intent_id=used, status=PaymentStatus.PENDING)
 
 
-def planned(payment: Payment, *, wanted: bool = True, livemode: bool = True) -> Step | Abandon:
+def planned(payment: Payment, *, wanted: bool = True, livemode: bool = True) -> Action | Abandon:
     return next_step(payment, NOW, wanted=wanted, livemode=livemode)
 
 
@@ -92,13 +94,13 @@ def test_a_payment_of_the_other_mode_is_given_up(payment: Payment, wanted: bool)
 
 def test_an_open_intent_is_used_again_while_it_is_wanted() -> None:
     payment = holding(pi_1=OPEN)
-    assert planned(payment, wanted=True) == Reuse(payment, "pi_1")
-    assert planned(payment, wanted=False) == Cancel(payment, "pi_1")
+    assert planned(payment, wanted=True) == Reuse(payment, Subject("intent", "pi_1"))
+    assert planned(payment, wanted=False) == Cancel(payment, Subject("intent", "pi_1"))
 
 
 def test_what_is_in_review_is_not_paid_again() -> None:
     payment = replace(holding(pi_1=OPEN), status=PaymentStatus.REVIEW)
-    assert planned(payment) == Cancel(payment, "pi_1")
+    assert planned(payment) == Cancel(payment, Subject("intent", "pi_1"))
 
 
 @pytest.mark.parametrize("wanted", [True, False])
@@ -115,7 +117,7 @@ def test_what_is_in_review_is_not_paid_again() -> None:
     ids=["second", "first", "one of two", "used one canceled", "used one paid", "none used"],
 )
 def test_a_spare_intent_is_canceled_first(payment: Payment, spare: str, wanted: bool) -> None:
-    assert planned(payment, wanted=wanted) == Cancel(payment, spare)
+    assert planned(payment, wanted=wanted) == Cancel(payment, Subject("intent", spare))
 
 
 @pytest.mark.parametrize("wanted", [True, False])
@@ -209,10 +211,10 @@ def test_what_every_step_keeps_to(payment: Payment, wanted: bool, livemode: bool
     }
     if isinstance(step, Reuse):
         assert wanted  # never paid for what is not wanted, or not to be had
-        assert open_ids == {step.intent_id} == {payment.intent_id}  # never two payable intents
+        assert open_ids == {step.subject.id} == {payment.intent_id}  # never two payable intents
         assert payment.status is not PaymentStatus.REVIEW
     if isinstance(step, Cancel):
-        assert step.intent_id in open_ids
+        assert step.subject.id in open_ids
     if isinstance(step, (Send, Search)):
         assert not open_ids  # nothing is created beside what can be paid
         assert step.attempt is payment.attempt  # with the key and the parameters of before
@@ -229,9 +231,9 @@ def test_canceling_comes_to_an_end(payment: Payment, wanted: bool) -> None:
     """As long as Stripe does what it is told, every intent but the one that is used goes."""
     canceled: list[str] = []
     while isinstance(step := planned(payment, wanted=wanted), Cancel):
-        assert step.intent_id not in canceled
-        canceled.append(step.intent_id)
-        gone = {intent_key(step.intent_id): {"status": CANCELED}}
+        assert step.subject.id not in canceled
+        canceled.append(step.subject.id)
+        gone = {intent_key(step.subject.id): {"status": CANCELED}}
         payment = replace(payment, facts={**payment.facts, **gone})
     assert len(canceled) <= len(payment.facts)
 
@@ -246,7 +248,7 @@ def ordered(amount: Money, terms: Terms, title: str = "A poster") -> Order:
         ref=ProductRef("design", "1"), title=title, pricing=FixedPrice(amount), terms=terms
     )
     quote = Quote(amount=amount, base_amount=amount, expires_at=NOW)
-    return Order(Buyer("7"), product, quote, {})
+    return Order(Buyer("7"), product, quote)
 
 
 @pytest.mark.parametrize(
@@ -267,5 +269,5 @@ def test_an_offer_is_the_same_when_price_and_terms_are(order: Order, same: bool)
 
 
 def test_what_is_sent_along_is_in_no_repr() -> None:
-    order = replace(ordered(Money(500, "USD"), MONTH), extras={"receipt_email": "ada@example.com"})
+    order = replace(ordered(Money(500, "USD"), MONTH), way=Way(receipt_email="ada@example.com"))
     assert "ada" not in repr(order)

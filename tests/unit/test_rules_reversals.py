@@ -344,4 +344,4 @@ def test_most_payments_are_not_touched() -> None:
     assert not is_touched({})
     assert not is_touched({**SUCCESS, **order(settled_at=1), **intent(id="pi_2")})
     untouched = {kind for kind in TABLE if not is_touched({fact_key(kind, "x"): {}})}
-    assert untouched == {"intent", "order"}
+    assert untouched == {"intent", "checkout", "order"}

@@ -23,6 +23,7 @@ from tests.unit.payloads import (
     a_dispute,
     a_refund,
     a_review,
+    a_session,
     a_warning,
     an_error,
     an_event,
@@ -119,6 +120,10 @@ TOLD: list[tuple[str, Json]] = [
     ),
     ("payment_intent.canceled", an_intent("canceled", canceled_at=CREATED)),
     ("payment_intent.succeeded", an_intent("succeeded", latest_charge=a_charge())),
+    ("checkout.session.completed", a_session("complete", "paid")),
+    ("checkout.session.completed", a_session("complete", "no_payment_required")),
+    ("checkout.session.async_payment_failed", a_session("complete")),
+    ("checkout.session.expired", a_session("expired", payment_intent=an_intent("canceled"))),
     ("charge.succeeded", a_charge()),
     ("charge.failed", a_charge("failed")),
     ("charge.refunded", a_charge(amount_refunded=200)),
@@ -178,7 +183,8 @@ def check(content: bytes) -> None:
         assert word.isascii()
     assert join(reading.facts, facts) is reading.facts
     if reading.unusable is None and reading.ignored is None:
-        assert reading.intent_id or reading.whose  # either is read where the other is not known
+        # Either is read where the other is not known; a session names its payment in any case.
+        assert reading.intent_id or reading.whose or reading.carries_claim
         assert not (reading.intent_id and reading.whose)
         known = join(PAID, belonging(reading, reading.intent_id or "pi_1"))
         for policy in POLICIES:

@@ -71,22 +71,22 @@ READINGS: dict[str, tuple[str, Json, Reading]] = {
     "created": (
         "payment_intent.created",
         an_intent(),
-        Reading(facts=known(), carries_intent=True),
+        Reading(facts=known(), carries_claim=True),
     ),
     "requires action": (
         "payment_intent.requires_action",
         an_intent("requires_action"),
-        Reading(facts=known(), step="requires_action", carries_intent=True),
+        Reading(facts=known(), step="requires_action", carries_claim=True),
     ),
     "processing": (
         "payment_intent.processing",
         an_intent("processing"),
-        Reading(facts=known(), step="processing", carries_intent=True),
+        Reading(facts=known(), step="processing", carries_claim=True),
     ),
     "a status of a name that is new": (
         "payment_intent.processing",
         an_intent("requires_patience"),
-        Reading(facts=known(), step="requires_patience", carries_intent=True),
+        Reading(facts=known(), step="requires_patience", carries_claim=True),
     ),
     "failed": (
         "payment_intent.payment_failed",
@@ -94,7 +94,7 @@ READINGS: dict[str, tuple[str, Json, Reading]] = {
         Reading(
             facts=known(attempts={"ch_1": REFUSED}),
             step="requires_payment_method",
-            carries_intent=True,
+            carries_claim=True,
         ),
     ),
     "failed, without a decline code": (
@@ -103,7 +103,7 @@ READINGS: dict[str, tuple[str, Json, Reading]] = {
         Reading(
             facts=known(attempts={"ch_1": {**REFUSED, "code": "card_declined"}}),
             step="requires_payment_method",
-            carries_intent=True,
+            carries_claim=True,
         ),
     ),
     "failed, without a charge": (
@@ -112,43 +112,43 @@ READINGS: dict[str, tuple[str, Json, Reading]] = {
         Reading(
             facts=known(attempts={f"card:insufficient_funds:{CREATED}": REFUSED}),
             step="requires_payment_method",
-            carries_intent=True,
+            carries_claim=True,
         ),
     ),
     "failed, without words": (
         "payment_intent.payment_failed",
         an_intent(last_payment_error=an_error(message=None)),
-        Reading(facts=known(), step="requires_payment_method", carries_intent=True),
+        Reading(facts=known(), step="requires_payment_method", carries_claim=True),
     ),
     "failed, paid meanwhile": (
         "payment_intent.payment_failed",
         an_intent("succeeded"),
-        Reading(facts=known(SUCCEEDED, paid_at=CREATED), carries_intent=True),
+        Reading(facts=known(SUCCEEDED, paid_at=CREATED), carries_claim=True),
     ),
     "canceled": (
         "payment_intent.canceled",
         an_intent("canceled", canceled_at=CREATED),
-        Reading(facts=known(CANCELED), carries_intent=True),
+        Reading(facts=known(CANCELED), carries_claim=True),
     ),
     "succeeded": (
         "payment_intent.succeeded",
         an_intent("succeeded"),
-        Reading(facts=known(SUCCEEDED, paid_at=CREATED), carries_intent=True),
+        Reading(facts=known(SUCCEEDED, paid_at=CREATED), carries_claim=True),
     ),
     "succeeded, in part": (
         "payment_intent.succeeded",
         an_intent("succeeded", amount_received=499),
-        Reading(facts=known(SUCCEEDED, paid_at=CREATED, amount_received=499), carries_intent=True),
+        Reading(facts=known(SUCCEEDED, paid_at=CREATED, amount_received=499), carries_claim=True),
     ),
     "succeeded, with its charge": (
         "payment_intent.succeeded",
         an_intent("succeeded", latest_charge=a_charge()),
-        Reading(facts=known(SUCCEEDED, paid_at=CHARGED), carries_intent=True),
+        Reading(facts=known(SUCCEEDED, paid_at=CHARGED), carries_claim=True),
     ),
     "succeeded, with a charge that failed": (
         "payment_intent.succeeded",
         an_intent("succeeded", latest_charge=a_charge("failed")),
-        Reading(facts=known(SUCCEEDED, paid_at=CREATED), carries_intent=True),
+        Reading(facts=known(SUCCEEDED, paid_at=CREATED), carries_claim=True),
     ),
     "a charge": (
         "charge.succeeded",
@@ -235,7 +235,7 @@ def test_a_charge_without_an_intent_is_none_of_ours() -> None:
 
 OTHERS = [
     "charge.updated", "charge.expired", "refund.something", "charge.dispute.something",
-    "checkout.session.completed", "invoice.paid", "customer.subscription.updated",
+    "checkout.session.something", "invoice.paid", "customer.subscription.updated",
     "payment_intent.partially_funded", "payment_intent.amount_capturable_updated",
     "balance.available", "a_type_of.the_future", "payment_intent", "PAYMENT_INTENT.SUCCEEDED",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from tests.unit.payloads import Json, of_2022
+from tests.unit.payloads import Json, a_session, of_2022
 from tests.unit.test_stripe_anything import places, put, without
 
 from payfulfill import (
@@ -79,6 +79,8 @@ class Shop:
         charge = succeeded_charge(intent, created=1_800_000_000)
         yield "payment_intent.succeeded", intent
         yield "payment_intent.payment_failed", {**intent, "status": "requires_payment_method"}
+        yield "checkout.session.completed", self._session(intent)
+        yield "checkout.session.async_payment_failed", self._session(intent, paid="unpaid")
         yield "charge.succeeded", charge
         refunded = self.gateway.refund_elsewhere(self.intent_id, 1000)
         refund = dict(self.gateway.refunds[refunded])
@@ -97,6 +99,10 @@ class Shop:
         )
         yield "radar.early_fraud_warning.created", fraud_warning("issfr_1", intent, created=1)
         yield "review.opened", radar_review("prv_1", intent, created=1)
+
+    def _session(self, intent: Json, *, paid: str = "paid") -> Json:
+        told = {"payment_intent": self.intent_id, "metadata": dict(intent["metadata"])}
+        return a_session("complete", paid, amount_total=4000, **told)
 
 
 @pytest.fixture(scope="module")

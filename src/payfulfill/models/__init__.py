@@ -23,6 +23,7 @@ from payfulfill.models.payment import (
     Origin,
     Payment,
     PaymentStatus,
+    Ui,
     utc,
 )
 from payfulfill.models.product import (
@@ -83,6 +84,7 @@ __all__ = [
     "Subject",
     "Tag",
     "Terms",
+    "Ui",
     "WebhookOutcome",
     "changed",
     "require_id",

@@ -7,7 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-Kind = Literal["intent", "charge", "refund", "refunds", "dispute", "disputes"]
+Kind = Literal[
+    "intent", "checkout", "checkouts", "charge", "refund", "refunds", "dispute", "disputes"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class Subject:
     """Something that can be read from Stripe.
 
     Attributes:
-        kind: What; `refunds` and `disputes` are all those of a payment intent.
+        kind: What; `checkouts`, `refunds` and `disputes` are all those of a payment intent.
         id: Stripe's id.
     """
 

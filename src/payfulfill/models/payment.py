@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from payfulfill.models.product import ProductRef, Terms
 
@@ -35,6 +35,11 @@ class PaymentStatus(StrEnum):
     CANCELED = "canceled"
     REVIEW = "review"
     """What Stripe holds is not what was quoted; a person must look."""
+
+
+Ui = Literal["elements", "checkout"]
+"""Where a buyer pays: on the shop's own page with Stripe's Payment Element, or on a page of
+Stripe's, Checkout."""
 
 
 class AttemptState(StrEnum):
@@ -68,12 +73,14 @@ class Attempt:
         parameters: Stripe's parameters.
         started_at: When it was first sent. Stripe keeps a key for at least 24 hours.
         state: What became of it.
+        ui: Whether an intent is created, for the Payment Element, or a session of Checkout.
     """
 
     number: int
     parameters: Mapping[str, Any] = field(repr=False)
     started_at: datetime
     state: AttemptState = AttemptState.SENT
+    ui: Ui = "elements"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +109,7 @@ class Payment:
         grant_reason: why.
         facts: What is known of its objects at Stripe.
         reads: How many reads of Stripe were begun for it; orders their answers.
-        attempt: The creation of its intent.
+        attempt: The creation of its intent, or of its Checkout session.
     """
 
     id: str
@@ -128,6 +135,11 @@ class Payment:
     reads: int = 0
     attempt: Attempt | None = field(default=None, repr=False)
 
+    @property
+    def ui(self) -> Ui:
+        """Where it is paid."""
+        return self.attempt.ui if self.attempt is not None else "elements"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
@@ -135,14 +147,17 @@ class Checkout:
 
     Attributes:
         payment: The payment; the same one when a double click asks twice.
-        client_secret: For Stripe's Payment Element. None when nothing is left to pay. It is read
-            from Stripe each time, never stored, and kept out of reprs.
+        client_secret: For Stripe's Payment Element. None when nothing is left to pay, or it is
+            paid by Checkout. It is read from Stripe each time, never stored, and kept out of reprs.
         repeated: Whether this payment was there before the call.
+        url: Stripe's page, for the buyer to be sent to, where it is paid by Checkout. Whoever has
+            it can see the order and pay, so it is treated as the client secret is.
     """
 
     payment: Payment
     client_secret: str | None = field(repr=False)
     repeated: bool = False
+    url: str | None = field(default=None, repr=False)
 
 
 def utc(seconds: int) -> datetime:

@@ -8,8 +8,7 @@ was begun stands in the store.
 from __future__ import annotations
 
 import logging
-import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,7 +22,6 @@ from payfulfill.errors import (
     Forbidden,
     GatewayFailed,
     GatewayRefused,
-    GatewayUnavailable,
     InvalidRequest,
     NotCancelable,
     NotFound,
@@ -33,7 +31,7 @@ from payfulfill.errors import (
     ProductUnavailable,
     UnknownProduct,
 )
-from payfulfill.facts import OPEN, SUCCEEDED, intents, order_key
+from payfulfill.facts import SUCCEEDED, intents, order_key
 from payfulfill.fulfilment import Fulfilment, Recorded, numbered
 from payfulfill.ids import new_id
 from payfulfill.joined import gateway_beside, is_joined
@@ -51,27 +49,35 @@ from payfulfill.models import (
     PurchaseState,
     Quote,
     Refund,
+    Subject,
     require_limit,
 )
 from payfulfill.models.reversal import REQUEST_ID
 from payfulfill.money import Money
+from payfulfill.payments.customers import CustomerCore
+from payfulfill.payments.means import Answer, Means
 from payfulfill.payments.plan import (
     Abandon,
+    Action,
     Cancel,
     Finished,
+    Introduce,
     Order,
     Reuse,
     Search,
     Send,
     Step,
     next_step,
+    payable,
 )
+from payfulfill.payments.retrying import until_settled
+from payfulfill.payments.ways import Way, check_origins, check_return
 from payfulfill.ports import (
     Catalog,
     Clock,
     Gateway,
-    IntentAnswer,
     PurchaseHook,
+    SessionAnswer,
     Store,
     Target,
     UnitOfWork,
@@ -80,7 +86,6 @@ from payfulfill.ports import (
 from payfulfill.refunding import Request
 from payfulfill.refunds import RefundCore
 from payfulfill.rules import Policy, is_open, spans, suspicions
-from payfulfill.stripe.events import PAYMENT_KEY
 
 T = TypeVar("T")
 
@@ -90,12 +95,7 @@ SYSTEM: Final = Buyer("payfulfill", is_admin=True)
 """Who acts when nobody asked."""
 
 _NOTHING: Final = Money(0, "USD")  # of nothing, any currency will do
-_ROUNDS: Final = 12
-_FAILURES: Final = 5
-_PATIENCE: Final = timedelta(seconds=25)
 _CLOCK_SLACK: Final = timedelta(minutes=5)  # between our clock and Stripe's, when listing
-_TOO_LATE: Final = ("payment_intent_unexpected_state", "resource_missing")
-_CHANGING: Final = "The payment keeps changing under our hands; try again."
 
 
 class PaymentCore:
@@ -109,9 +109,17 @@ class PaymentCore:
         clock: Clock,
         hook: PurchaseHook | None,
         policy: Policy,
+        return_origins: Collection[str] | None,
+        *,
+        customers: bool,
     ) -> None:
+        check_origins(return_origins)
         self._store = store
         self._gateway = gateway_beside(store, gateway)
+        self._means = Means(self._gateway)
+        self._return_origins = return_origins
+        self._as_customers = customers
+        self._customers = CustomerCore(store, gateway, clock)
         self._catalog = catalog
         self._clock = clock
         self._hook = hook
@@ -121,37 +129,45 @@ class PaymentCore:
     # --- create: look, decide, act, look again ------------------------------------------------
 
     async def create(
-        self, buyer: Buyer, ref: ProductRef, currency: str | None, extras: Mapping[str, str]
+        self, buyer: Buyer, ref: ProductRef, currency: str | None, way: Way
     ) -> Checkout:
         """See `PaymentService.create`."""
+        way.check(self._return_origins)
+        if self._as_customers or way.setup_future_usage is not None:
+            way = replace(way, as_customer=True)
         product = await self._for_sale(buyer, ref)
 
         async def round_() -> Checkout | None:
-            order = self._order(buyer, product, currency, extras)
-            return await self._take(await self._run(partial(self._plan, order=order)))
-
-        return await self._until_settled(round_)
-
-    async def _until_settled(self, round_: Callable[[], Awaitable[T | None]]) -> T:
-        """The first answer of `round_`, which is called again while it has none, and with a
-        growing pause while Stripe is away."""
-        began, failures = self._clock.now(), 0
-        for _ in range(_ROUNDS):
+            nonlocal way
+            order = self._order(buyer, product, currency, way)
+            step = await self._run(partial(self._plan, order=order))
+            if isinstance(step, Introduce):
+                way = replace(way, customer=await self._customers.ensure(buyer))
+                return None
             try:
-                answer = await round_()
-            except GatewayUnavailable:
-                failures += 1
-                if failures == _FAILURES or self._clock.now() - began > _PATIENCE:
+                return await self._take(step)
+            except GatewayRefused as error:
+                if not await self._forget_customer(buyer, step, error):
                     raise
-                await self._back_off(failures)
-            else:
-                if answer is not None:
-                    return answer
-        raise GatewayUnavailable(_CHANGING)
+                way = replace(way, customer=None)
+                return None
 
-    async def _back_off(self, failures: int) -> None:
-        longest = min(0.1 * 2**failures, 2.0)
-        await settle(self._clock.sleep(longest * random.uniform(0.5, 1)))  # noqa: S311  # jitter
+        return await until_settled(self._clock, round_)
+
+    async def _forget_customer(
+        self, buyer: Buyer, step: Action | Finished, error: GatewayRefused
+    ) -> bool:
+        """Whether Stripe refused because it has no such customer any more. So another is made."""
+        known = step.attempt.parameters.get("customer") if isinstance(step, Send) else None
+        if known is None or error.reason != "resource_missing":
+            return False
+        await self._customers.forget(buyer, known)
+        return True
+
+    async def portal(self, buyer: Buyer, return_url: str) -> str:
+        """See `PaymentService.portal`."""
+        check_return(return_url, self._return_origins)
+        return await self._customers.portal(buyer, return_url)
 
     async def quote(self, buyer: Buyer, ref: ProductRef, currency: str | None) -> Quote:
         """See `PaymentService.quote`."""
@@ -160,7 +176,7 @@ class PaymentCore:
             raise UnknownProduct(f"There is no product {ref}.")
         if not product.available:
             raise ProductUnavailable(f"{product.title} is not for sale.")
-        return self._order(buyer, product, currency, {}).quote
+        return self._order(buyer, product, currency, Way()).quote
 
     async def _for_sale(self, buyer: Buyer, ref: ProductRef) -> Product:
         """The product. One that is off sale takes the buyer's open payment for it along."""
@@ -177,15 +193,13 @@ class PaymentCore:
         slot = await uow.slots.lock(buyer_id, ref)
         return await uow.payments.get(buyer_id, slot) if slot else None
 
-    def _order(
-        self, buyer: Buyer, product: Product, currency: str | None, extras: Mapping[str, str]
-    ) -> Order:
+    def _order(self, buyer: Buyer, product: Product, currency: str | None, way: Way) -> Order:
         quote = product.pricing.quote(product, buyer, currency, self._clock.now())
         if currency is not None and quote.amount.currency != currency.upper():
             raise CurrencyNotOffered(f"{product.ref} was priced in {quote.amount.currency}.")
         if not quote.amount.is_zero:
             quote.amount.check_chargeable()
-        return Order(buyer, product, quote, extras)
+        return Order(buyer, product, quote, way)
 
     async def _plan(self, uow: UnitOfWork, order: Order) -> Step:
         """Decides on the next step for what the slot of (buyer, product) holds."""
@@ -201,6 +215,8 @@ class PaymentCore:
             if not isinstance(step, Abandon):
                 return await self._begin(uow, step, order)
             if fits and payment.livemode == self._gateway.livemode:
+                if order.way.lacks_customer:
+                    return Introduce()
                 return await self._begin(uow, self._send_anew(payment, order), order)
             await self._give_up(uow, payment, slot)
         if owned:
@@ -230,14 +246,16 @@ class PaymentCore:
         if order.quote.amount.is_zero:
             return Finished(await self._settle(uow, self._payment(order, Origin.FREE), None))
         self._require_stripe()
+        if order.way.lacks_customer:
+            return Introduce()
         payment = self._payment(order, Origin.STRIPE)
-        attempt = self._attempt(1, payment, order.extras)
+        attempt = self._attempt(1, payment, order.way)
         payment = replace(payment, attempt=attempt, reads=1)
         await self._add(uow, payment)
         await uow.slots.put(payment.buyer_id, payment.product, payment.id)
         return Send(payment, attempt, repeated=False)
 
-    async def _begin(self, uow: UnitOfWork, step: Step, order: Order) -> Step:
+    async def _begin(self, uow: UnitOfWork, step: Action, order: Order) -> Action:
         """Takes the number under which the answer to a step is recorded."""
         payment = replace(step.payment, reads=step.payment.reads + 1)
         if isinstance(step, Send):
@@ -251,7 +269,7 @@ class PaymentCore:
         """Another try for a payment whose first one Stripe refused, perhaps for a reason that
         is mended by now: the parameters are made afresh."""
         number = payment.attempt.number + 1 if payment.attempt else 1
-        return Send(payment, self._attempt(number, payment, order.extras), repeated=True)
+        return Send(payment, self._attempt(number, payment, order.way), repeated=True)
 
     def _payment(self, order: Order, origin: Origin) -> Payment:
         now = self._clock.now()
@@ -268,21 +286,10 @@ class PaymentCore:
             created_at=now,
         )
 
-    def _attempt(self, number: int, payment: Payment, extras: Mapping[str, str]) -> Attempt:
-        parameters = {
-            "amount": payment.amount.amount,
-            "currency": payment.amount.stripe_currency,
-            "automatic_payment_methods": {"enabled": True},
-            "description": payment.title,
-            "metadata": {
-                PAYMENT_KEY: payment.id,
-                "userId": payment.buyer_id,
-                "productType": payment.product.type,
-                "productId": payment.product.id,
-            },
-            **extras,
-        }
-        return Attempt(number=number, parameters=parameters, started_at=self._clock.now())
+    def _attempt(self, number: int, payment: Payment, way: Way) -> Attempt:
+        now = self._clock.now()
+        parameters = way.parameters(payment, number, now)
+        return Attempt(number=number, parameters=parameters, started_at=now, ui=way.ui)
 
     async def _add(self, uow: UnitOfWork, payment: Payment) -> None:
         await uow.payments.add(payment)
@@ -296,7 +303,7 @@ class PaymentCore:
 
     # --- taking a step ------------------------------------------------------------------------
 
-    async def _take(self, step: Step) -> Checkout | None:
+    async def _take(self, step: Action | Finished) -> Checkout | None:
         """Takes a step; None when the store is to be looked at again."""
         match step:
             case Finished(payment):
@@ -304,33 +311,42 @@ class PaymentCore:
             case Send(payment):
                 answer = await self._send(step)
                 checkout = await self._checkout(payment, answer, repeated=step.repeated)
-                return checkout if step.wanted else None
-            case Reuse(payment, intent_id):
-                read = await self._read(payment, intent_id)
+                # A session that Stripe may have told of before may have ended since: look at it.
+                stale = step.again and step.attempt.ui == "checkout"
+                return checkout if step.wanted and not stale else None
+            case Reuse(payment, subject):
+                read = await self._read(payment, subject)
                 return await self._checkout(payment, read, repeated=True) if read else None
             case Search(payment, attempt):
                 await self._search(payment, attempt)
-            case Cancel(payment, intent_id):
-                if (await self._cancel(payment, intent_id)).status is PaymentStatus.SUCCEEDED:
+            case Cancel(payment, subject):
+                if (await self._cancel(payment, subject)).status is PaymentStatus.SUCCEEDED:
                     raise AlreadyOwned
         return None
 
     async def _checkout(
-        self, payment: Payment, answer: IntentAnswer, *, repeated: bool
+        self, payment: Payment, answer: Answer, *, repeated: bool
     ) -> Checkout | None:
         payment = await self._join(payment, answer)
         if payment.status is PaymentStatus.SUCCEEDED:
             raise AlreadyOwned  # paid a moment ago, in another tab
-        if payment.status is not PaymentStatus.PENDING or answer.id != payment.intent_id:
+        if payment.status is not PaymentStatus.PENDING:
+            return None
+        if isinstance(answer, SessionAnswer):
+            if answer.url is None and answer.step == "processing":
+                raise PaymentProcessing  # the buyer is done, and the page is closed
+            made = Checkout(payment=payment, client_secret=None, url=answer.url, repeated=repeated)
+            return made if answer.url is not None else None
+        if answer.id != payment.intent_id:
             return None
         return Checkout(payment=payment, client_secret=answer.client_secret, repeated=repeated)
 
-    async def _send(self, step: Send) -> IntentAnswer:
-        """Creates the intent, or gets the answer again that was given to the same key."""
+    async def _send(self, step: Send) -> Answer:
+        """Creates what is to be paid, or gets the answer again that was given to the same key."""
         payment, attempt = step.payment, step.attempt
         key = f"{payment.id}:{attempt.number}"
         try:
-            return await self._gateway.create(attempt.parameters, key)
+            return await self._means.create(attempt, key)
         except GatewayFailed:
             await self._swap(payment, attempt, replace(attempt, state=AttemptState.FAILED))
             raise
@@ -339,7 +355,7 @@ class PaymentCore:
             state = AttemptState.FAILED if step.again else AttemptState.REFUSED
             await self._swap(payment, attempt, replace(attempt, state=state))
             log.error(
-                "Stripe refused to create a payment intent: %s",
+                "Stripe refused to open a payment: %s",
                 error.message,
                 extra={"payment_id": payment.id, "reason": error.reason},
             )
@@ -356,23 +372,24 @@ class PaymentCore:
 
         await self._run(body)
 
-    async def _read(self, payment: Payment, intent_id: str) -> IntentAnswer | None:
-        """The intent; None when Stripe has none of that id, so that nothing can ever pay it."""
+    async def _read(self, payment: Payment, subject: Subject) -> Answer | None:
+        """What Stripe has; None when it has none of that id, so that nothing can ever pay it."""
         try:
-            return await self._gateway.retrieve(intent_id)
+            return await self._means.retrieve(subject)
         except GatewayRefused as error:
             if error.reason != "resource_missing":
                 raise
             log.error(
-                "Stripe has no payment intent %s; its payment is given up",
-                intent_id,
+                "Stripe has no %s %s; its payment is given up",
+                subject.kind,
+                subject.id,
                 extra={"payment_id": payment.id, "alert": "intent_missing"},
             )
             await self._note(payment, "abandoned_at")
             return None
 
     async def _search(self, payment: Payment, attempt: Attempt) -> Payment:
-        """Looks for the intent of an attempt whose key tells nothing any more."""
+        """Looks for what came of an attempt whose key tells nothing any more."""
         found = await self._listed(payment, attempt)
         if not found:  # Stripe has nothing of it, as if it had refused
             await self._swap(payment, attempt, replace(attempt, state=AttemptState.REFUSED))
@@ -380,32 +397,33 @@ class PaymentCore:
             payment = await self._join(payment, answer)
         return payment
 
-    async def _listed(self, payment: Payment, attempt: Attempt) -> list[IntentAnswer]:
+    async def _listed(self, payment: Payment, attempt: Attempt) -> list[Answer]:
         since, until = attempt.started_at - _CLOCK_SLACK, self._clock.now() + _CLOCK_SLACK
-        answers = await self._gateway.list(since, until)
+        answers = await self._means.list(attempt.ui, since, until)
         return [answer for answer in answers if answer.payment_id == payment.id]
 
-    async def _cancel(self, payment: Payment, intent_id: str) -> Payment:
-        """Cancels an intent and records what became of it.
+    async def _cancel(self, payment: Payment, subject: Subject) -> Payment:
+        """Ends an intent or a session, and records what became of it.
 
         Raises:
             PaymentProcessing: the bank has it.
         """
-        answer: IntentAnswer | None
+        answer: Answer | None
+        refused = None
         try:
-            answer = await self._gateway.cancel(intent_id)
+            answer = await self._means.end(subject)
         except GatewayRefused as error:
-            if error.reason not in _TOO_LATE:
-                raise  # our key may not cancel, for example
-            answer = await self._read(payment, intent_id)  # so how does it stand?
+            refused, answer = error, await self._read(payment, subject)  # so how does it stand?
         if answer is None:
             return payment
         payment = await self._join(payment, answer)
         if answer.step == "processing":
             raise PaymentProcessing
+        if refused is not None and answer.is_payable:
+            raise refused  # our key may not cancel, for example
         return payment
 
-    async def _join(self, payment: Payment, answer: IntentAnswer) -> Payment:
+    async def _join(self, payment: Payment, answer: Answer) -> Payment:
         """Records an answer of Stripe's about a payment."""
         return await self._observe(payment, numbered(answer.observed, payment.reads))
 
@@ -468,10 +486,9 @@ class PaymentCore:
     async def _read_again(self, payment: Payment) -> Payment:
         """Asks Stripe how an open payment stands."""
         payment = await self._numbered(payment)
-        open_ids = [id for id, intent in intents(payment.facts) if intent["status"] == OPEN]
-        answers: list[IntentAnswer | None] = []
-        if open_ids:
-            answers += [await self._read(payment, intent_id) for intent_id in open_ids]
+        answers: list[Answer | None] = []
+        if known := payable(payment):
+            answers += [await self._read(payment, subject) for subject in known]
         elif payment.attempt is not None:
             answers += await self._listed(payment, payment.attempt)
         for answer in answers:
@@ -511,7 +528,7 @@ class PaymentCore:
             await self._undo(payment)
             return None
 
-        return await self._until_settled(round_)
+        return await until_settled(self._clock, round_)
 
     async def _undo(self, payment: Payment) -> None:
         """One step towards a payment that can no longer be paid."""
@@ -521,10 +538,10 @@ class PaymentCore:
                 await self._join(payment, await self._send(step))
             case Search(payment, attempt):
                 await self._search(payment, attempt)
-            case Cancel(payment, intent_id):
-                await self._cancel(payment, intent_id)
+            case Cancel(payment, subject):
+                await self._cancel(payment, subject)
 
-    async def _unwanted(self, uow: UnitOfWork, payment: Payment) -> Step | None:
+    async def _unwanted(self, uow: UnitOfWork, payment: Payment) -> Action | None:
         """The next step, for a payment that nobody wants; None when it has ended. It is given up
         while it is locked, for a create may be about to send it once more."""
         slot = await uow.slots.lock(payment.buyer_id, payment.product)
@@ -623,9 +640,9 @@ class PaymentCore:
             quote = product.pricing.quote(product, buyer, None, now)
         except PayfulfillError:  # not sold any more; it can be given all the same
             return Order(
-                buyer, product, Quote(amount=_NOTHING, base_amount=_NOTHING, expires_at=now), {}
+                buyer, product, Quote(amount=_NOTHING, base_amount=_NOTHING, expires_at=now)
             )
-        return Order(buyer, product, replace(quote, amount=quote.amount - quote.amount), {})
+        return Order(buyer, product, replace(quote, amount=quote.amount - quote.amount))
 
     async def _spare(self, opened: Payment) -> None:
         """Keeps a buyer from paying for what they were given meanwhile."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Unpack
+
 from payfulfill.colour import drive, require_async, require_sync
 from payfulfill.models import Buyer, Checkout, Payment, ProductRef, Quote, Refund
 from payfulfill.money import Money
 from payfulfill.payments.core import PaymentCore
+from payfulfill.payments.ways import Options, Way
 from payfulfill.ports import (
     AsyncSystemClock,
     Catalog,
@@ -35,6 +39,8 @@ class PaymentService:
         clock: Clock | None = None,
         on_purchase: PurchaseHook | None = None,
         policy: Policy = DEFAULT,
+        return_origins: Collection[str] | None = None,
+        customers: bool = False,
     ) -> None:
         """Puts the service together.
 
@@ -46,13 +52,28 @@ class PaymentService:
             on_purchase: Called in the transaction that writes a new purchase. Give the same one
                 to `WebhookHandler`: either may be the first to learn of a payment.
             policy: What refunds and disputes do to access. Give the same one to `WebhookHandler`.
+            return_origins: The sites that Stripe's page may send a buyer back to, such as
+                `["https://shop.example"]`. By default any that `create` is given: set it where
+                that address may come from a browser.
+            customers: Whether each buyer pays as a customer of Stripe's, of which there is one for
+                each: their payments are together there, and what they paid with before is offered
+                again. `create(setup_future_usage=...)` makes one in any case.
 
         Raises:
-            ConfigurationError: one of them is async.
+            ConfigurationError: one of them is async, or an origin is none.
         """
         clock = clock or SystemClock()
         require_sync(type(self).__name__, store, gateway, catalog.get, clock.sleep, on_purchase)
-        self._core = PaymentCore(store, gateway, catalog, clock, on_purchase, policy)
+        self._core = PaymentCore(
+            store,
+            gateway,
+            catalog,
+            clock,
+            on_purchase,
+            policy,
+            return_origins,
+            customers=customers,
+        )
 
     def create(
         self,
@@ -60,20 +81,16 @@ class PaymentService:
         ref: ProductRef,
         *,
         currency: str | None = None,
-        receipt_email: str | None = None,
-        statement_descriptor: str | None = None,
-        statement_descriptor_suffix: str | None = None,
+        **way: Unpack[Options],
     ) -> Checkout:
         """Opens a payment, or finds the one that is open: a double click gets the same payment
-        and the same client secret. What is free is fulfilled at once.
+        and the same client secret, or the same page. What is free is fulfilled at once.
 
         Args:
             buyer: Who buys.
             ref: What.
             currency: In which of the product's currencies; its first by default.
-            receipt_email: Where Stripe sends its receipt.
-            statement_descriptor: For the buyer's bank statement; not for cards.
-            statement_descriptor_suffix: The same for cards.
+            way: Where and how they pay; see `Options`.
 
         Raises:
             UnknownProduct, ProductUnavailable: it is not sold.
@@ -81,9 +98,9 @@ class PaymentService:
             AlreadyOwned: the buyer has it.
             PaymentProcessing: the bank is busy with another payment for it.
             PaymentInReview: money came in for it, and a person is looking at it.
+            InvalidRequest: the page's settings make no sense, or a return address is not allowed.
         """
-        extras = _extras(receipt_email, statement_descriptor, statement_descriptor_suffix)
-        return drive(self._core.create(buyer, ref, currency, extras))
+        return drive(self._core.create(buyer, ref, currency, Way(**way)))
 
     def quote(self, buyer: Buyer, ref: ProductRef, *, currency: str | None = None) -> Quote:
         """What a product costs a buyer now, for a product page. It binds nobody.
@@ -95,7 +112,8 @@ class PaymentService:
         return drive(self._core.quote(buyer, ref, currency))
 
     def get(self, payment_id: str, *, actor: Buyer) -> Payment:
-        """A payment, by our id or by its intent's. It reads the store, not Stripe.
+        """A payment, by our id or by its intent's or its Checkout session's. It reads the store,
+        not Stripe.
 
         Raises:
             NotFound: there is none.
@@ -160,6 +178,21 @@ class PaymentService:
         """
         return drive(self._core.refund(payment_id, actor, amount, reason, request_id))
 
+    def portal(self, buyer: Buyer, *, return_url: str) -> str:
+        """The address of Stripe's customer portal for a buyer, where they see their receipts and
+        what they pay with: https://docs.stripe.com/customer-management
+
+        Whoever has it is that buyer there, for a while: send the buyer to it, and keep it nowhere.
+
+        Args:
+            buyer: Whose; one who is no customer of Stripe's yet becomes one.
+            return_url: Where its way back leads to.
+
+        Raises:
+            InvalidRequest: `return_url` is no address, or not an allowed one.
+        """
+        return drive(self._core.portal(buyer, return_url))
+
     def trust(self, payment_id: str, *, actor: Buyer, reason: str) -> Payment:
         """Lays to rest what Stripe or a card network suspects of a payment by now: the reviews of
         it are closed, and access that a policy had suspended comes back.
@@ -195,6 +228,8 @@ class AsyncPaymentService:
         clock: Clock | None = None,
         on_purchase: PurchaseHook | None = None,
         policy: Policy = DEFAULT,
+        return_origins: Collection[str] | None = None,
+        customers: bool = False,
     ) -> None:
         """See `PaymentService`.
 
@@ -202,8 +237,16 @@ class AsyncPaymentService:
             ConfigurationError: the store or the gateway is a sync one.
         """
         require_async(type(self).__name__, store, gateway, on_purchase)
+        clock = clock or AsyncSystemClock()
         self._core = PaymentCore(
-            store, gateway, catalog, clock or AsyncSystemClock(), on_purchase, policy
+            store,
+            gateway,
+            catalog,
+            clock,
+            on_purchase,
+            policy,
+            return_origins,
+            customers=customers,
         )
 
     async def create(
@@ -212,13 +255,10 @@ class AsyncPaymentService:
         ref: ProductRef,
         *,
         currency: str | None = None,
-        receipt_email: str | None = None,
-        statement_descriptor: str | None = None,
-        statement_descriptor_suffix: str | None = None,
+        **way: Unpack[Options],
     ) -> Checkout:
         """See `PaymentService.create`."""
-        extras = _extras(receipt_email, statement_descriptor, statement_descriptor_suffix)
-        return await self._core.create(buyer, ref, currency, extras)
+        return await self._core.create(buyer, ref, currency, Way(**way))
 
     async def quote(self, buyer: Buyer, ref: ProductRef, *, currency: str | None = None) -> Quote:
         """See `PaymentService.quote`."""
@@ -254,6 +294,10 @@ class AsyncPaymentService:
         """See `PaymentService.refund`."""
         return await self._core.refund(payment_id, actor, amount, reason, request_id)
 
+    async def portal(self, buyer: Buyer, *, return_url: str) -> str:
+        """See `PaymentService.portal`."""
+        return await self._core.portal(buyer, return_url)
+
     async def trust(self, payment_id: str, *, actor: Buyer, reason: str) -> Payment:
         """See `PaymentService.trust`."""
         return await self._core.trust(payment_id, actor, reason)
@@ -261,17 +305,3 @@ class AsyncPaymentService:
     async def grant(self, buyer: Buyer, ref: ProductRef, *, actor: Buyer, reason: str) -> Payment:
         """See `PaymentService.grant`."""
         return await self._core.grant(buyer, ref, actor, reason)
-
-
-def _extras(
-    receipt_email: str | None,
-    statement_descriptor: str | None,
-    statement_descriptor_suffix: str | None,
-) -> dict[str, str]:
-    """What passes through to Stripe: https://docs.stripe.com/api/payment_intents/create"""
-    extras = {
-        "receipt_email": receipt_email,
-        "statement_descriptor": statement_descriptor,
-        "statement_descriptor_suffix": statement_descriptor_suffix,
-    }
-    return {name: value for name, value in extras.items() if value is not None}

@@ -1,13 +1,24 @@
 """What follows from the facts. Pure functions of (facts, terms, now); nothing else decides.
 
 - `payment`: where a payment stands, and whether it earns a purchase.
+- `checkout`: what Stripe's own page adds to it: sessions, discounts and taxes.
 - `reversals`: what refunds, disputes and suspicions make of it, by the shop's `policy`.
 - `purchase`: what each purchase is worth beside its siblings, and how long it lasts.
 - `access`: whether a buyer may have a product now, and why.
 """
 
 from payfulfill.rules.access import REASONS, Right, decide, entry, rights
-from payfulfill.rules.payment import FINDINGS, Finding, Standing, assess, concerns, is_open
+from payfulfill.rules.checkout import unexplained
+from payfulfill.rules.payment import (
+    FINDINGS,
+    Charged,
+    Finding,
+    Standing,
+    assess,
+    charged,
+    concerns,
+    is_open,
+)
 from payfulfill.rules.policy import Policy, by_the_money, proportion
 from payfulfill.rules.purchase import Span, rank, spans
 from payfulfill.rules.reversals import disputes, refunds, suspicions
@@ -15,6 +26,7 @@ from payfulfill.rules.reversals import disputes, refunds, suspicions
 __all__ = [
     "FINDINGS",
     "REASONS",
+    "Charged",
     "Finding",
     "Policy",
     "Right",
@@ -22,6 +34,7 @@ __all__ = [
     "Standing",
     "assess",
     "by_the_money",
+    "charged",
     "concerns",
     "decide",
     "disputes",
@@ -33,4 +46,5 @@ __all__ = [
     "rights",
     "spans",
     "suspicions",
+    "unexplained",
 ]

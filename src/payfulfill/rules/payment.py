@@ -7,8 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intents, order_key
-from payfulfill.models import Facts, Payment, PaymentStatus, PurchaseState, RefundStatus, utc
+from payfulfill.facts import CANCELED, OPEN, intents, order_key
+from payfulfill.models import (
+    Facts,
+    Origin,
+    Payment,
+    PaymentStatus,
+    PurchaseState,
+    RefundStatus,
+    utc,
+)
+from payfulfill.money import Money
+from payfulfill.rules.checkout import differs, sales
 from payfulfill.rules.policy import DEFAULT, Policy
 from payfulfill.rules.reversals import (
     UNDECIDED,
@@ -65,6 +75,7 @@ class Standing(NamedTuple):
         findings: What a person must look at.
         worth: What the money that came and went leaves of the access.
         revoked_at: When what ended the access was created.
+        sale: What is known of the Checkout session by which it was paid, if it was.
     """
 
     status: PaymentStatus
@@ -75,18 +86,33 @@ class Standing(NamedTuple):
     findings: tuple[Finding, ...]
     worth: PurchaseState = PurchaseState.ACTIVE
     revoked_at: datetime | None = None
+    sale: Mapping[str, Any] | None = None
+
+
+class Charged(NamedTuple):
+    """What a buyer was charged.
+
+    Attributes:
+        amount: What they paid.
+        discount: What was taken off the quote for it.
+        tax: What of it is tax that Stripe reckoned.
+    """
+
+    amount: Money
+    discount: Money
+    tax: Money
 
 
 Intent = Mapping[str, Any]
 
-_MISMATCHES: Final[tuple[tuple[str, Callable[[Payment, Intent], bool]], ...]] = (
-    ("amount_mismatch", lambda payment, intent: bool(_amounts(intent) - {payment.amount.amount})),
+_MISMATCHES: Final[tuple[tuple[str, Callable[[Payment, Intent, Intent | None], bool]], ...]] = (
+    ("amount_mismatch", differs),
     (
         "currency_mismatch",
-        lambda payment, intent: intent["currency"] != [payment.amount.stripe_currency],
+        lambda payment, intent, _: intent["currency"] != [payment.amount.stripe_currency],
     ),
-    ("mode_mismatch", lambda payment, intent: intent["livemode"] != [payment.livemode]),
-    ("account_mismatch", lambda payment, intent: intent["account"] != [payment.account]),
+    ("mode_mismatch", lambda payment, intent, _: intent["livemode"] != [payment.livemode]),
+    ("account_mismatch", lambda payment, intent, _: intent["account"] != [payment.account]),
 )
 """What of an intent must equal the quote."""
 
@@ -131,18 +157,21 @@ def assess(payment: Payment, facts: Facts | None = None, policy: Policy = DEFAUL
     facts = payment.facts if facts is None else facts
     touched = is_touched(facts)
     every = intents(facts)
+    sold = sales(payment, facts)
     order = facts.get(order_key(payment.id), {})
-    still_open: list[Intent] = []
+    still_open = list(sold.open.values())
     paid: list[_Paid] = []
     wrong: list[Finding] = []
     amiss = False  # with money that is still here, or may still come
-    for id, intent in every:
+    for id, intent in [*every, *sold.free]:
         if intent["status"] == CANCELED:
             continue
-        codes = _mismatches(payment, intent)
+        codes = _mismatches(payment, intent, sold.done.get(id))
         if codes:
             wrong += _findings(codes, id, intent)
-        if intent["status"] == OPEN:
+        if intent["status"] == OPEN and id in sold.over:
+            continue
+        if intent["status"] == OPEN or (not codes and sold.waits(id, intent)):
             still_open.append(intent)
             amiss = amiss or bool(codes)
         else:
@@ -162,7 +191,7 @@ def assess(payment: Payment, facts: Facts | None = None, policy: Policy = DEFAUL
         "disputed": any(one.reversal.disputed for one in kept),
         "less": any(one.reversal.refunded for one in kept),
         "paid": paid_at is not None,
-        "ended": "abandoned_at" in order or (bool(every) and not still_open),
+        "ended": "abandoned_at" in order or (bool(every or sold.any) and not still_open),
         "open": bool(still_open),
         "known": True,
     }
@@ -180,7 +209,19 @@ def assess(payment: Payment, facts: Facts | None = None, policy: Policy = DEFAUL
         findings=tuple(wrong),
         worth=worth,
         revoked_at=revoked_at,
+        sale=next((sold.done[one.id] for one in _by_time(earning) if one.id in sold.done), None),
     )
+
+
+def charged(payment: Payment) -> Charged | None:
+    """What the buyer was charged for what they got; None if that is not certain, or nothing was to
+    be paid. Of a payment that was paid twice, what was paid first counts."""
+    standing = assess(payment)
+    if standing.paid_at is None or payment.origin is not Origin.STRIPE:
+        return None
+    sale = standing.sale or {"total": [payment.amount.amount], "discount": [0], "tax": [0]}
+    currency = payment.amount.currency
+    return Charged(*(Money(sale[name][0], currency) for name in ("total", "discount", "tax")))
 
 
 def _worth(
@@ -221,9 +262,9 @@ def is_open(payment: Payment) -> bool:
     return not assess(payment).closed
 
 
-def _mismatches(payment: Payment, intent: Intent) -> list[str]:
+def _mismatches(payment: Payment, intent: Intent, session: Intent | None) -> list[str]:
     """Which rows of the table hold."""
-    return [code for code, differs in _MISMATCHES if differs(payment, intent)]
+    return [code for code, is_wrong in _MISMATCHES if is_wrong(payment, intent, session)]
 
 
 def _findings(codes: list[str], intent_id: str, intent: Intent) -> list[Finding]:
@@ -236,10 +277,8 @@ def _told(intent: Intent) -> str:
     return json.dumps(dict(intent), sort_keys=True)
 
 
-def _amounts(intent: Intent) -> set[int]:
-    """Every amount this intent speaks of; a charge, seen alone, speaks of none."""
-    received = [intent["amount_received"]] if intent["status"] == SUCCEEDED else []
-    return {*intent.get("amount", ()), *received}
+def _by_time(paid: list[_Paid]) -> list[_Paid]:
+    return sorted(paid, key=lambda one: (one.intent.get("paid_at", 0), one.id))
 
 
 def _paid_at(payment: Payment, paid: list[Intent], order: Mapping[str, Any]) -> datetime | None:

@@ -26,8 +26,8 @@ def load_terms(text: str) -> Terms:
 
 
 def dump_attempt(attempt: Attempt | None) -> str | None:
-    """An attempt as text."""
-    return None if attempt is None else _ATTEMPT.dump_json(attempt).decode()
+    """An attempt as text; short, for it is written again with each change of its payment."""
+    return None if attempt is None else _ATTEMPT.dump_json(attempt, exclude_defaults=True).decode()
 
 
 def load_attempt(text: str | None) -> Attempt | None:

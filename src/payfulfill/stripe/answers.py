@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from payfulfill.facts import join
 from payfulfill.models import Facts, Kind
-from payfulfill.ports import IntentAnswer, Observed
+from payfulfill.ports import IntentAnswer, Observed, SessionAnswer
+from payfulfill.stripe.checkout import session_facts
 from payfulfill.stripe.events import claimed_payment, intent_facts
 from payfulfill.stripe.reversals import (
     dispute_facts,
@@ -30,6 +31,39 @@ def intent_answer(intent: Mapping[str, Any]) -> IntentAnswer:
         step=intent["status"],
         client_secret=intent.get("client_secret"),
     )
+
+
+def session_answer(session: Mapping[str, Any]) -> SessionAnswer:
+    """What a Checkout session tells that Stripe answered with, and its payment intent, where the
+    answer holds that too.
+
+    Raises:
+        UnknownShape: as `observed` does, if it is of a shape that we do not know.
+    """
+    facts = session_facts(session, account="", seen_at=None)
+    intent = session.get("payment_intent")
+    step = None
+    if isinstance(intent, Mapping):
+        facts = join(facts, intent_facts(intent, account="", seen_at=None))
+        step = intent["status"]
+    return SessionAnswer(
+        id=session["id"],
+        payment_id=claimed_payment(session),
+        facts=facts,
+        intent_id=intent_of(session),
+        step=step,
+        url=session.get("url"),
+    )
+
+
+def sessions_observed(sessions: Sequence[Mapping[str, Any]], intent_id: str) -> Observed:
+    """What the Checkout sessions tell that a payment intent belongs to; it is one at most."""
+    facts: Facts = {}
+    claims: list[str] = []
+    for answer in map(session_answer, sessions):
+        facts = join(facts, answer.facts)
+        claims += [answer.payment_id] if answer.payment_id else []
+    return Observed(intent_id=intent_id, payment_id=next(iter(claims), None), facts=facts)
 
 
 def observed(

@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn
 
 from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intent_key, join
 from payfulfill.models import Facts, Kind, Subject
+from payfulfill.stripe.checkout import session_facts
 from payfulfill.stripe.reversals import (
     dispute_facts,
     intent_of,
@@ -74,7 +75,8 @@ class Reading:
         facts: What it tells for certain, whenever it arrives.
         step: Stripe's word for the open intent, when the event changes it: for display, and to
             be read afresh, since it can go back and forth.
-        carries_intent: It holds the intent itself; without our metadata that is another's.
+        carries_claim: It holds the very object that would name our payment; where that does not,
+            it is another's.
         read: What must be read from Stripe before the event is done.
         whose: What tells to which intent it belongs, where it does not say so itself.
         ignored: Why it is none of our business, if so.
@@ -85,7 +87,7 @@ class Reading:
     payment_id: str | None = None
     facts: Facts = field(default_factory=dict)
     step: str | None = None
-    carries_intent: bool = False
+    carries_claim: bool = False
     read: Subject | None = None
     whose: Subject | None = None
     ignored: str | None = None
@@ -212,8 +214,8 @@ def restored(payload: str) -> Event:
 
 
 # `pi_..._secret_...`, `src_client_secret_...`: also within addresses to redirect to, which tell it
-# to the page that comes next.
-_SECRET: Final = re.compile(r"\b\w*_secret_[^\s&\"'<>]*")
+# to the page that comes next. And Checkout's page, where whoever has its address can pay.
+_SECRET: Final = re.compile(r"\b\w*_secret_[^\s&\"'<>]*|(?<=/[cg]/pay/)[^\s\"'<>]+")
 
 
 def _without_secrets(value: Any) -> Any:
@@ -222,7 +224,7 @@ def _without_secrets(value: Any) -> Any:
         return {key: _without_secrets(item) for key, item in kept.items()}
     if isinstance(value, list):
         return [_without_secrets(item) for item in value]
-    if isinstance(value, str) and "_secret_" in value:
+    if isinstance(value, str) and ("_secret_" in value or "/pay/" in value):
         return _SECRET.sub("[secret]", value)
     return value
 
@@ -253,17 +255,20 @@ def _to_be_read(handler: Handler, thing: Mapping[str, Any]) -> Reading:
     if kind is None or id is None or not id.startswith(_PREFIXES[kind]):
         return Reading(unusable="not the shape of what it says it is")
     subject = Subject(kind, id)
-    intent_id = intent_of(thing) if kind in ("refund", "dispute") else id
+    intent_id = id if kind in ("intent", "refunds") else intent_of(thing)
+    claims = kind == "checkout"
     return Reading(
         intent_id=intent_id or "",
         payment_id=claimed_payment(thing),
+        carries_claim=claims,
         read=subject,
-        whose=None if intent_id else subject,
+        whose=None if intent_id or claims else subject,
     )
 
 
 _PREFIXES: Final[Mapping[Kind, tuple[str, ...]]] = {
     "intent": ("pi_",),
+    "checkout": ("cs_",),
     "refund": ("re_", "pyr_"),
     "refunds": ("pi_",),
     "dispute": ("dp_", "du_", "pdp_"),
@@ -277,7 +282,7 @@ def _intent(event: Event, intent: Mapping[str, Any]) -> Reading:
         intent_id=intent["id"],
         payment_id=claimed_payment(intent),
         facts=facts,
-        carries_intent=True,
+        carries_claim=True,
     )
 
 
@@ -289,7 +294,18 @@ def _intent_step(event: Event, intent: Mapping[str, Any]) -> Reading:
         payment_id=plain.payment_id,
         facts=plain.facts,
         step=intent["status"] if still_open else None,
-        carries_intent=True,
+        carries_claim=True,
+    )
+
+
+def _session(event: Event, session: Mapping[str, Any]) -> Reading:
+    payment_id = claimed_payment(session)
+    if payment_id is None:  # such a session is none of ours, whatever it sells
+        return Reading(ignored="not ours")
+    failed = event.type == "checkout.session.async_payment_failed"
+    facts = session_facts(session, account=event.account, seen_at=event.created, failed=failed)
+    return Reading(
+        intent_id=intent_of(session) or "", payment_id=payment_id, facts=facts, carries_claim=True
     )
 
 
@@ -380,6 +396,10 @@ HANDLED: Final[Mapping[str, Handler]] = {
     "payment_intent.payment_failed": _intent_step,
     "payment_intent.canceled": _intent,
     "payment_intent.succeeded": _intent,
+    "checkout.session.completed": _session,
+    "checkout.session.async_payment_succeeded": _session,
+    "checkout.session.async_payment_failed": _session,
+    "checkout.session.expired": _session,
     "charge.succeeded": _charge,
     "charge.failed": _charge,
     "charge.refunded": _charge_refunded,
@@ -410,6 +430,7 @@ def _own_id(thing: Mapping[str, Any]) -> str | None:
 _INSTEAD: Final[Mapping[Handler, tuple[Kind, IdOf]]] = {
     _intent: ("intent", _own_id),
     _intent_step: ("intent", _own_id),
+    _session: ("checkout", _own_id),
     _charge: ("intent", intent_of),
     _charge_refunded: ("refunds", intent_of),
     _refund: ("refund", _own_id),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import stripe
 from stripe import StripeClient
@@ -21,20 +21,30 @@ from payfulfill.errors import (
     PayfulfillError,
 )
 from payfulfill.models import Kind, Subject
-from payfulfill.ports import CustomerAnswer, IntentAnswer, Observed
-from payfulfill.stripe.answers import intent_answer, observed
+from payfulfill.ports import CustomerAnswer, IntentAnswer, Observed, SessionAnswer
+from payfulfill.stripe.answers import (
+    intent_answer,
+    observed,
+    session_answer,
+    sessions_observed,
+)
 from payfulfill.stripe.customers import customer_answer
+
+T = TypeVar("T")
 
 API_VERSION = "2026-10-28.endive"
 """The version of Stripe's API that objects are read at, whatever the account's default is."""
 
 _WITH_CHARGE = {"expand": ["latest_charge"]}  # which tells when it was paid
+_WITH_INTENT = {"expand": ["payment_intent.latest_charge"]}
+_SESSIONS = "checkout.sessions"
 _PAGE = 100  # the most that Stripe's lists give at once
 _READ_SECONDS = 5.0
 _HTTP_BUSY = (409, 429)  # key in use; rate limited or lock timeout
 _HTTP_SERVER_ERROR = 500
 
-_SECRET = re.compile(r"(_secret_|/session/)[\w-]+")  # of an object, or the address of a portal
+# Client secrets, and addresses of pages that ask for nothing else: Checkout's, the portal's.
+_SECRET = re.compile(r"(_secret_|/[cg]/pay/|/session/)[^\s\"'\\]+")
 
 
 def _without_secrets(record: logging.LogRecord) -> bool:
@@ -123,19 +133,34 @@ class _Gateway(ABC):
 
         Stripe's lists show what was just written; its search does not.
         """
-        created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
-        parameters: dict[str, Any] = {
-            "created": created,
-            "limit": _PAGE,
-            "expand": ["data.latest_charge"],
-        }
-        found: list[IntentAnswer] = []
-        while True:
-            page = await self._call(self._reader, "list", parameters)
-            found += [_answer(intent) for intent in page.data]
-            if not page.has_more:
-                return found
-            parameters["starting_after"] = found[-1].id
+        wanted = {**_between(since, until), "expand": ["data.latest_charge"]}
+        return [_answer(intent) for intent in await self._every("payment_intents", wanted)]
+
+    async def create_session(
+        self, parameters: Mapping[str, Any], idempotency_key: str
+    ) -> SessionAnswer:
+        """Creates a Checkout session: https://docs.stripe.com/api/checkout/sessions/create"""
+        options = {"idempotency_key": idempotency_key}
+        return await self._session(self._writer, "create", dict(parameters), options)
+
+    async def retrieve_session(self, session_id: str) -> SessionAnswer:
+        """Reads a Checkout session: https://docs.stripe.com/api/checkout/sessions/retrieve"""
+        return await self._session(self._reader, "retrieve", session_id, _WITH_INTENT)
+
+    async def expire_session(self, session_id: str) -> SessionAnswer:
+        """Ends a Checkout session: https://docs.stripe.com/api/checkout/sessions/expire
+
+        Its idempotency key is new for each call, as that of `cancel` is.
+        """
+        return await self._session(self._writer, "expire", session_id, _WITH_INTENT)
+
+    async def list_sessions(self, since: datetime, until: datetime) -> Sequence[SessionAnswer]:
+        """Lists Checkout sessions: https://docs.stripe.com/api/checkout/sessions/list"""
+        wanted = {**_between(since, until), "expand": ["data.payment_intent.latest_charge"]}
+        return [_session_answer(one) for one in await self._every(_SESSIONS, wanted)]
+
+    async def _session(self, client: StripeClient, verb: str, *arguments: Any) -> SessionAnswer:
+        return _session_answer(await self._call(client, verb, *arguments, of=_SESSIONS))
 
     async def refund(self, parameters: Mapping[str, Any], idempotency_key: str) -> Observed:
         """Refunds a payment intent: https://docs.stripe.com/api/refunds/create"""
@@ -147,17 +172,29 @@ class _Gateway(ABC):
         """Reads an object, or all of a kind that belong to a payment intent."""
         kind = subject.kind
         if kind == "refunds":  # https://docs.stripe.com/api/refunds/list
-            return _observed("refund", await self._every("refunds", subject.id), subject.id)
+            return _observed("refund", await self._every_of("refunds", subject.id), subject.id)
         if kind == "disputes":  # https://docs.stripe.com/api/disputes/list
-            return _observed("dispute", await self._every("disputes", subject.id), subject.id)
+            return _observed("dispute", await self._every_of("disputes", subject.id), subject.id)
+        if kind == "checkouts":
+            found = await self._every_of(_SESSIONS, subject.id)
+            return _understood(
+                "Checkout session",
+                lambda: sessions_observed([one.to_dict() for one in found], subject.id),
+            )
+        if kind == "checkout":
+            return (await self.retrieve_session(subject.id)).observed
         if kind == "intent":
             return (await self.retrieve(subject.id)).observed
         thing = await self._call(self._reader, "retrieve", subject.id, of=f"{kind}s")
         return _observed(kind, [thing])
 
-    async def _every(self, service: str, intent_id: str) -> Sequence[Any]:
+    async def _every_of(self, service: str, intent_id: str) -> Sequence[Any]:
         """All objects of a kind that belong to a payment intent."""
-        parameters: dict[str, Any] = {"payment_intent": intent_id, "limit": _PAGE}
+        return await self._every(service, {"payment_intent": intent_id})
+
+    async def _every(self, service: str, wanted: Mapping[str, Any]) -> Sequence[Any]:
+        """All pages of a list."""
+        parameters: dict[str, Any] = {**wanted, "limit": _PAGE}
         found: Sequence[Any] = ()
         while True:
             page = await self._call(self._reader, "list", parameters, of=service)
@@ -265,25 +302,39 @@ def _is_live(api_key: str) -> bool:
     )
 
 
+def _between(since: datetime, until: datetime) -> dict[str, Any]:
+    """What a list is asked for that was created between these two times."""
+    return {"created": {"gte": int(since.timestamp()), "lte": int(until.timestamp())}}
+
+
 def _answer(intent: Any) -> IntentAnswer:
-    try:
-        return intent_answer(intent.to_dict())
-    except ValueError as error:
-        raise GatewayFailed("Stripe answered with a payment intent of unknown shape") from error
+    return _understood("payment intent", lambda: intent_answer(intent.to_dict()))
+
+
+def _session_answer(session: Any) -> SessionAnswer:
+    return _understood("Checkout session", lambda: session_answer(session.to_dict()))
 
 
 def _observed(kind: Kind, things: Sequence[Any], intent_id: str | None = None) -> Observed:
+    return _understood(
+        kind, lambda: observed(kind, [thing.to_dict() for thing in things], intent_id)
+    )
+
+
+def _understood(what: str, read: Callable[[], T]) -> T:
+    """What `read` makes of an answer.
+
+    Raises:
+        GatewayFailed: it is of a shape that we do not know.
+    """
     try:
-        return observed(kind, [thing.to_dict() for thing in things], intent_id)
+        return read()
     except ValueError as error:
-        raise GatewayFailed(f"Stripe answered with a {kind} of unknown shape") from error
+        raise GatewayFailed(f"Stripe answered with a {what} of unknown shape") from error
 
 
 def _customer(customer: Any) -> CustomerAnswer:
-    try:
-        return customer_answer(customer.to_dict())
-    except ValueError as error:
-        raise GatewayFailed("Stripe answered with a customer of unknown shape") from error
+    return _understood("customer", lambda: customer_answer(customer.to_dict()))
 
 
 def _translated(error: stripe.StripeError) -> PayfulfillError:

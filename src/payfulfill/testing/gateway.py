@@ -13,9 +13,21 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from payfulfill.errors import GatewayFailed, GatewayRefused, PayfulfillError
 from payfulfill.models import Subject
-from payfulfill.ports import CustomerAnswer, IntentAnswer, Observed, SystemClock
-from payfulfill.stripe.answers import intent_answer, observed
+from payfulfill.ports import (
+    CustomerAnswer,
+    IntentAnswer,
+    Observed,
+    SessionAnswer,
+    SystemClock,
+)
+from payfulfill.stripe.answers import (
+    intent_answer,
+    observed,
+    session_answer,
+    sessions_observed,
+)
 from payfulfill.stripe.customers import customer_answer
+from payfulfill.testing.checkout import FakeCheckout
 from payfulfill.testing.objects import (
     customer,
     dispute,
@@ -28,6 +40,7 @@ from payfulfill.testing.objects import (
 
 Verb = Literal[
     "create", "retrieve", "cancel", "list", "refund", "read",
+    "create_session", "retrieve_session", "expire_session", "list_sessions",
     "create_customer", "list_customers", "open_portal",
 ]  # fmt: skip
 T = TypeVar("T")
@@ -35,7 +48,7 @@ T = TypeVar("T")
 _ENDED = ("succeeded", "canceled")
 _NOT_CANCELABLE = (*_ENDED, "processing")
 _GONE: Mapping[str, Any] = {"deleted": True}
-_KEYED = ("create", "refund", "create_customer")
+_KEYED = ("create", "create_session", "refund", "create_customer")
 """The calls that take an idempotency key."""
 
 
@@ -56,12 +69,14 @@ class FakeGateway:
 
     Intents are made by the services; `succeed`, `process`, `require_action`, `decline` and
     `expire` do to them what a buyer, a bank or Stripe would do; `refund_elsewhere`,
-    `settle_refund`, `open_dispute` and `change_dispute` what happens to money that was paid. No
+    `settle_refund`, `open_dispute` and `change_dispute` what happens to money that was paid, and
+    `checkout` has what buyers do on Stripe's own page. No
     webhook is sent: build it with `EventFactory`, or leave it out and see what happens when it is
     lost.
 
     Attributes:
         calls: Every call that was made: its verb, and the intent's id or the idempotency key.
+        checkout: Checkout sessions, and what happens to them.
     """
 
     is_async = False
@@ -83,6 +98,7 @@ class FakeGateway:
         self._keys: dict[str, tuple[Mapping[str, Any], Any]] = {}
         self._failures: list[_Failure] = []
         self._lock = threading.RLock()
+        self.checkout = FakeCheckout(self, self._intents, livemode=livemode, seconds=self._seconds)
 
     @property
     def livemode(self) -> bool:
@@ -149,6 +165,11 @@ class FakeGateway:
         await self._pause()
         with self._lock, self._ending(self._begin("cancel", intent_id)):
             status = self._find(intent_id)["status"]
+            if self.checkout.of_intent(intent_id) is not None:
+                raise GatewayRefused(
+                    "Stripe refused: an intent that Checkout made cannot be canceled.",
+                    reason="payment_intent_unexpected_state",
+                )
             if status in _NOT_CANCELABLE:
                 raise GatewayRefused(
                     f"Stripe refused: an intent that is {status} cannot be canceled.",
@@ -161,9 +182,54 @@ class FakeGateway:
         """Every intent created between these two times, the newest first."""
         await self._pause()
         with self._lock, self._ending(self._begin("list", "")):
-            first, last = int(since.timestamp()), int(until.timestamp())
-            found = [id for id, one in self._intents.items() if first <= one["created"] <= last]
+            found = [id for id, one in self._intents.items() if _is_between(one, since, until)]
             return [self._answer(intent_id) for intent_id in reversed(found)]
+
+    async def create_session(
+        self, parameters: Mapping[str, Any], idempotency_key: str
+    ) -> SessionAnswer:
+        """Creates a Checkout session; the same key gets the same answer again.
+
+        Raises:
+            GatewayRefused: the key was used with other parameters.
+        """
+        await self._pause()
+        with self._lock:
+            return self._keyed(
+                "create_session",
+                parameters,
+                idempotency_key,
+                lambda: self._session(self.checkout.create(parameters)),
+            )
+
+    async def retrieve_session(self, session_id: str) -> SessionAnswer:
+        """Reads a Checkout session and its intent.
+
+        Raises:
+            GatewayRefused: there is none.
+        """
+        await self._pause()
+        with self._lock, self._ending(self._begin("retrieve_session", session_id)):
+            return self._session(session_id)
+
+    async def expire_session(self, session_id: str) -> SessionAnswer:
+        """Ends a Checkout session.
+
+        Raises:
+            GatewayRefused: there is none, or it is not open.
+        """
+        await self._pause()
+        with self._lock, self._ending(self._begin("expire_session", session_id)):
+            self.checkout.expire(session_id)
+            return self._session(session_id)
+
+    async def list_sessions(self, since: datetime, until: datetime) -> Sequence[SessionAnswer]:
+        """Every Checkout session created between these two times, the newest first."""
+        await self._pause()
+        with self._lock, self._ending(self._begin("list_sessions", "")):
+            every = self.checkout.sessions
+            found = [id for id, one in every.items() if _is_between(one, since, until)]
+            return [self._session(session_id) for session_id in reversed(found)]
 
     async def refund(self, parameters: Mapping[str, Any], idempotency_key: str) -> Observed:
         """Refunds an intent, at once; the same key gets the same answer again.
@@ -179,7 +245,7 @@ class FakeGateway:
             )
 
     async def read(self, subject: Subject) -> Observed:
-        """Reads a refund or a dispute, or all of an intent; or the intent of a charge.
+        """Reads a refund, a dispute or a session, or all of an intent; or the intent of a charge.
 
         Raises:
             GatewayRefused: there is none.
@@ -189,6 +255,11 @@ class FakeGateway:
             match subject.kind:
                 case "intent":
                     return self._answer(subject.id).observed
+                case "checkout":
+                    return self._session(subject.id).observed
+                case "checkouts":
+                    made = self.checkout.of_intent(subject.id)
+                    return sessions_observed([made] if made else [], subject.id)
                 case "charge":
                     return Observed(intent_id=self._find_charged(subject.id))
                 case "refund" | "refunds":
@@ -255,6 +326,7 @@ class FakeGateway:
                     latest_charge=charge,
                     last_payment_error=None,
                 )
+                self.checkout.follow(intent)
 
     def process(self, intent_id: str) -> None:
         """The buyer pays by a way that takes the bank some days."""
@@ -522,6 +594,9 @@ class FakeGateway:
     def _answer(self, intent_id: str) -> IntentAnswer:
         return intent_answer(self._find(intent_id))
 
+    def _session(self, session_id: str) -> SessionAnswer:
+        return session_answer(self.checkout.shown(session_id))
+
     def _seconds(self) -> int:
         return int(self._clock.now().timestamp())
 
@@ -541,3 +616,8 @@ class AsyncFakeGateway(FakeGateway):
 def _sticks(failure: _Failure) -> bool:
     """Whether Stripe keeps this error with the idempotency key."""
     return isinstance(failure.error, GatewayFailed)
+
+
+def _is_between(thing: Mapping[str, Any], since: datetime, until: datetime) -> bool:
+    created: int = thing["created"]
+    return int(since.timestamp()) <= created <= int(until.timestamp())

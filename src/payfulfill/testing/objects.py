@@ -2,6 +2,7 @@
 
 https://docs.stripe.com/api/payment_intents/object, https://docs.stripe.com/api/charges/object,
 https://docs.stripe.com/api/refunds/object, https://docs.stripe.com/api/disputes/object,
+https://docs.stripe.com/api/checkout/sessions/object,
 https://docs.stripe.com/api/customers/object
 """
 
@@ -74,6 +75,59 @@ def payment_intent(
         "status": "requires_payment_method",
         "transfer_data": None,
         "transfer_group": None,
+    }
+
+
+def checkout_session(
+    session_id: str,
+    parameters: Mapping[str, Any],
+    *,
+    livemode: bool,
+    created: int,
+    expires_at: int,
+) -> dict[str, Any]:
+    """A Checkout session whose page nobody has confirmed yet.
+
+    Args:
+        session_id: Stripe's id, `cs_...`.
+        parameters: What it was created with.
+        livemode: Whether real money moves.
+        created: Seconds since the epoch, and
+        expires_at: when its page closes.
+    """
+    (item,) = parameters["line_items"]
+    price = item["price_data"]
+    amount = price["unit_amount"] * item["quantity"]
+    tax = bool(parameters.get("automatic_tax", {}).get("enabled"))
+    return {
+        "id": session_id,
+        "object": "checkout.session",
+        "allow_promotion_codes": parameters.get("allow_promotion_codes"),
+        "amount_subtotal": amount,
+        "amount_total": amount,
+        "automatic_tax": {"enabled": tax, "liability": None, "provider": None, "status": None},
+        "cancel_url": parameters.get("cancel_url"),
+        "client_reference_id": parameters.get("client_reference_id"),
+        "client_secret": None,
+        "created": created,
+        "currency": price["currency"],
+        "customer": parameters.get("customer"),
+        "customer_details": None,
+        "discounts": [],
+        "expires_at": expires_at,
+        "livemode": livemode,
+        "metadata": dict(parameters.get("metadata", {})),
+        "mode": "payment",
+        "payment_intent": None,
+        "payment_method_types": ["card"],
+        "payment_status": "unpaid",
+        "setup_intent": None,
+        "status": "open",
+        "subscription": None,
+        "success_url": parameters["success_url"],
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "ui_mode": "hosted_page",
+        "url": f"https://checkout.stripe.com/c/pay/{session_id}",
     }
 
 

@@ -8,6 +8,7 @@ from payfulfill.facts import intents
 from payfulfill.fulfilment import Recorded
 from payfulfill.models import Facts, OutcomeKind, Payment, StoredEvent, Subject
 from payfulfill.ports import Observed
+from payfulfill.rules import unexplained
 from payfulfill.stripe.events import Event, Reading
 
 
@@ -76,7 +77,7 @@ def without_payment(reading: Reading) -> Ending | Read:
     """
     if reading.payment_id is not None:
         return MISSING
-    if reading.carries_intent:
+    if reading.carries_claim:
         return FOREIGN
     return Read(reading.whose or Subject("intent", reading.intent_id), None)
 
@@ -96,6 +97,8 @@ def to_read(reading: Reading, payment: Payment) -> Subject | None:
     """What else must be known before an event about a payment is done."""
     if reading.read is None and _is_news(payment, reading.step):
         return Subject("intent", reading.intent_id)
+    if reading.read is None and (intent_id := unexplained(payment)) is not None:
+        return Subject("checkouts", intent_id)
     return reading.read
 
 

@@ -1,0 +1,236 @@
+"""Where a buyer is to pay, and what Stripe is asked for to that end. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, TypedDict, get_args
+from urllib.parse import urlsplit
+
+from payfulfill.errors import ConfigurationError, InvalidRequest
+from payfulfill.models import Payment, Ui
+from payfulfill.stripe.checkout import ATTEMPT_KEY
+from payfulfill.stripe.events import PAYMENT_KEY
+
+FutureUsage = Literal["on_session", "off_session"]
+
+# https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at, with a
+# little to spare: the clocks differ, and a retry comes later. Without it Stripe takes the longest.
+_SHORTEST: Final = timedelta(minutes=30) + timedelta(minutes=5)
+_LONGEST: Final = timedelta(hours=24) - timedelta(minutes=5)
+
+_URL: Final = re.compile(r"https?://[!-~]+")  # visible ASCII
+_ONLY_CHECKOUT: Final = ("success_url", "cancel_url", "allow_promotion_codes", "automatic_tax")
+
+
+class Options(TypedDict, total=False):
+    """Where and how a buyer is to pay.
+
+    Attributes:
+        ui: `"elements"`, the default: on a page of your own with Stripe's Payment Element.
+            `"checkout"`: on a page of Stripe's, to whose `url` you send the buyer. That page closes
+            when the quote ends, after 35 minutes at the earliest and a day at the latest.
+        success_url: Where Stripe's page sends a buyer who is done. `{CHECKOUT_SESSION_ID}` in it
+            becomes an id by which `PaymentService.get` finds the payment. That they come back does
+            not mean that they paid: ask the payment.
+        cancel_url: Where it sends one who turns back.
+        allow_promotion_codes: Whether Stripe's page takes promotion codes; the total may then be
+            less than was quoted.
+        automatic_tax: Whether Stripe reckons taxes, which may then come on top of the quote:
+            https://docs.stripe.com/tax
+        setup_future_usage: Keeps the way in which they paid for later payments, which the buyer
+            makes (`"on_session"`) or you make for them (`"off_session"`). They pay as a customer of
+            Stripe's, who is made if need be: https://docs.stripe.com/payments/save-during-payment
+        receipt_email: Where Stripe sends its receipt.
+        statement_descriptor: For the buyer's bank statement; not for cards.
+        statement_descriptor_suffix: The same for cards.
+    """
+
+    ui: Ui
+    success_url: str
+    cancel_url: str
+    allow_promotion_codes: bool
+    automatic_tax: bool
+    setup_future_usage: FutureUsage
+    receipt_email: str | None
+    statement_descriptor: str | None
+    statement_descriptor_suffix: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a buyer is to pay: `Options`, and who they are to Stripe."""
+
+    ui: Ui = "elements"
+    success_url: str | None = field(default=None, repr=False)
+    cancel_url: str | None = field(default=None, repr=False)
+    allow_promotion_codes: bool = False
+    automatic_tax: bool = False
+    setup_future_usage: FutureUsage | None = None
+    receipt_email: str | None = field(default=None, repr=False)
+    statement_descriptor: str | None = None
+    statement_descriptor_suffix: str | None = None
+    as_customer: bool = False
+    """Whether they pay as a customer of Stripe's, and"""
+    customer: str | None = None
+    """the customer's id, once known."""
+
+    @property
+    def lacks_customer(self) -> bool:
+        """Whether it is to be found out who they are to Stripe."""
+        return self.as_customer and self.customer is None
+
+    def fits(self, payment: Payment) -> bool:
+        """Whether an open payment was opened to be paid just so."""
+        asked = payment.attempt.parameters if payment.attempt is not None else {}
+        of_intent = asked.get("payment_intent_data", asked)
+        return (
+            payment.ui == self.ui
+            and of_intent.get("setup_future_usage") == self.setup_future_usage
+            and bool(asked.get("allow_promotion_codes")) == self.allow_promotion_codes
+            and bool(asked.get("automatic_tax")) == self.automatic_tax
+        )
+
+    def check(self, origins: Collection[str] | None) -> None:
+        """Passes when it makes sense.
+
+        Args:
+            origins: Where the buyer may be sent back to; None: anywhere the caller says.
+
+        Raises:
+            InvalidRequest: it does not.
+        """
+        if self.ui not in get_args(Ui):
+            raise InvalidRequest(f"ui={self.ui!r}: 'elements' or 'checkout'")
+        if self.setup_future_usage not in (None, *get_args(FutureUsage)):
+            raise InvalidRequest("setup_future_usage is 'on_session' or 'off_session'")
+        if self.ui == "elements":
+            given = [name for name in _ONLY_CHECKOUT if getattr(self, name)]
+            if given:
+                raise InvalidRequest(f"only ui='checkout' takes {' and '.join(given)}")
+            return
+        if self.success_url is None:
+            raise InvalidRequest("ui='checkout' needs success_url, where the buyer goes once done")
+        for url in (self.success_url, self.cancel_url):
+            if url is not None:
+                check_return(url, origins)
+
+    def parameters(self, payment: Payment, number: int, now: datetime) -> dict[str, Any]:
+        """What Stripe is asked for.
+
+        Args:
+            payment: What is to be paid.
+            number: The number of the attempt.
+            now: The time.
+        """
+        return (
+            self._session(payment, number, now) if self.ui == "checkout" else self._plain(payment)
+        )
+
+    def _plain(self, payment: Payment) -> dict[str, Any]:
+        """https://docs.stripe.com/api/payment_intents/create"""
+        return {
+            "amount": payment.amount.amount,
+            "currency": payment.amount.stripe_currency,
+            "automatic_payment_methods": {"enabled": True},
+            **self._customer(),
+            **self._intent(payment),
+        }
+
+    def _session(self, payment: Payment, number: int, now: datetime) -> dict[str, Any]:
+        """https://docs.stripe.com/api/checkout/sessions/create"""
+        price = {
+            "currency": payment.amount.stripe_currency,
+            "unit_amount": payment.amount.amount,
+            "product_data": {"name": payment.title},
+        }
+        lasts = payment.quote_expires_at - now
+        ends = {} if lasts > _LONGEST else {"expires_at": _seconds(now + max(lasts, _SHORTEST))}
+        return {
+            "mode": "payment",
+            "line_items": [{"price_data": price, "quantity": 1}],
+            "client_reference_id": payment.id,
+            "metadata": {**_metadata(payment), ATTEMPT_KEY: str(number)},
+            "payment_intent_data": self._intent(payment),
+            **_given(success_url=self.success_url, cancel_url=self.cancel_url),
+            **ends,
+            **({"allow_promotion_codes": True} if self.allow_promotion_codes else {}),
+            **({"automatic_tax": {"enabled": True}} if self.automatic_tax else {}),
+            **self._customer(),
+        }
+
+    def _customer(self) -> dict[str, str]:
+        return _given(customer=self.customer)
+
+    def _intent(self, payment: Payment) -> dict[str, Any]:
+        """What the payment intent is made with, whoever makes it."""
+        return {
+            "description": payment.title,
+            "metadata": _metadata(payment),
+            **_given(
+                setup_future_usage=self.setup_future_usage,
+                receipt_email=self.receipt_email,
+                statement_descriptor=self.statement_descriptor,
+                statement_descriptor_suffix=self.statement_descriptor_suffix,
+            ),
+        }
+
+
+def _given(**values: str | None) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _metadata(payment: Payment) -> Mapping[str, str]:
+    return {
+        PAYMENT_KEY: payment.id,
+        "userId": payment.buyer_id,
+        "productType": payment.product.type,
+        "productId": payment.product.id,
+    }
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def check_return(url: str, origins: Collection[str] | None) -> None:
+    """Passes when a buyer may be sent to that address.
+
+    Raises:
+        InvalidRequest: it is no address of a web page, or of another site than those.
+    """
+    origin = _origin(url)
+    if origin is None:
+        raise InvalidRequest("a return address begins with https://, and has visible ASCII only")
+    if origins is not None and origin not in set(map(_origin, origins)):
+        raise InvalidRequest("this return address is of a site that is not allowed")
+
+
+def check_origins(origins: Collection[str] | None) -> None:
+    """Passes when these can be origins of return addresses: `https://shop.example`.
+
+    Raises:
+        ConfigurationError: one cannot, or it is a single string, which is a collection of letters.
+    """
+    if isinstance(origins, str):
+        raise ConfigurationError("return_origins is a list, even when there is one")
+    for each in origins or ():
+        if _origin(each) is None or urlsplit(each).path not in ("", "/"):
+            raise ConfigurationError(f"{each!r} is no origin such as https://shop.example")
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """The site of an address: https://www.rfc-editor.org/rfc/rfc6454. None if it is none that a
+    browser and we would surely read alike."""
+    if not _URL.fullmatch(url) or "\\" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if not parts.hostname or "@" in parts.netloc:
+        return None
+    return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)

@@ -1,0 +1,80 @@
+"""Rules that others got wrong, and a story by which it is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pytest
+
+from payfulfill import facts
+from payfulfill.models import Facts, Subject
+from payfulfill.ports import Observed
+from payfulfill.stripe import events
+from payfulfill.stripe.events import Event, Reading
+from payfulfill.stripe.reversals import dispute_standing
+from payfulfill.webhooks import core
+from payfulfill.webhooks.steps import FOREIGN
+
+Patch = pytest.MonkeyPatch
+Rule = Callable[[Patch], None]
+
+
+def last_writer_wins(patch: Patch) -> None:
+    """A dispute stands as the event says that was made last."""
+    plain = events.HANDLED["charge.dispute.updated"]
+
+    def as_told(event: Event, dispute: Mapping[str, Any]) -> Reading:
+        reading = plain(event, dispute)
+        ((key, fields),) = reading.facts.items()
+        standing = dispute_standing(dispute)[key]["standing"]
+        told: Facts = {key: {**fields, "standing": [event.created, standing]}}
+        return Reading(intent_id=reading.intent_id, facts=told)
+
+    patch.setitem(facts.TABLE["dispute"], "standing", lambda a, b: b if b[0] >= a[0] else a)
+    for type_ in events.HANDLED:
+        if type_.startswith("charge.dispute."):
+            patch.setitem(events.HANDLED, type_, as_told)
+
+
+def last_refund_wins(patch: Patch) -> None:
+    """A refund stands as the event says that came last."""
+    patch.setitem(facts.TABLE["refund"], "status", lambda _, b: b)
+
+
+def dropped_when_not_known(patch: Patch) -> None:
+    """What belongs to no payment that is known is another's."""
+    patch.setattr(core, "without_payment", lambda _: FOREIGN)
+
+
+def counting_what_the_charge_says(patch: Patch) -> None:
+    """So much was refunded as the charge says, whatever became of it."""
+
+    def as_told(event: Event, charge: Mapping[str, Any]) -> Reading:
+        refund = {
+            "status": "succeeded",
+            "intent": [charge["payment_intent"]],
+            "amount": [charge["amount_refunded"]],
+            "created": event.created,
+        }
+        return Reading(intent_id=charge["payment_intent"], facts={f"refund:{charge['id']}": refund})
+
+    patch.setitem(events.HANDLED, "charge.refunded", as_told)
+
+
+def never_reading(patch: Patch) -> None:
+    """A dispute stands as it stood when the event was made."""
+
+    async def ask(_: Any, subject: Subject) -> Observed:
+        return Observed(intent_id=None)
+
+    patch.setattr(core.WebhookCore, "_ask", ask)
+
+
+WRONG: Final[list[tuple[Rule, str]]] = [
+    (last_writer_wins, "disputed and won"),
+    (last_refund_wins, "a refund that failed later"),
+    (dropped_when_not_known, "disputed, with the answer lost"),
+    (counting_what_the_charge_says, "a refund that failed later"),
+    (never_reading, "disputed and lost"),
+]
