@@ -8,33 +8,34 @@ own, so that whoever works off pending events finishes what a crash left.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from payfulfill.colour import settle
 from payfulfill.errors import (
     CannotJoin,
+    Conflict,
     GatewayFailed,
     GatewayRefused,
     GatewayUnavailable,
-    NotFound,
     NotRefundable,
-    PayfulfillError,
     Unavailable,
 )
 from payfulfill.facts import SUCCEEDED, fact_key, intents, join
-from payfulfill.fulfilment import Fulfilment, Recorded, numbered
+from payfulfill.fulfilment import Recorded, numbered
 from payfulfill.ids import new_id
-from payfulfill.joined import gateway_beside, is_joined
+from payfulfill.joined import gateway_beside
+from payfulfill.ledger import Ledger
 from payfulfill.models import (
     EventStatus,
     Facts,
     Kind,
     Payment,
+    Purchase,
+    PurchaseState,
     Refund,
     RefundStatus,
     StoredEvent,
@@ -45,21 +46,20 @@ from payfulfill.ports import (
     Clock,
     Gateway,
     Observed,
-    PurchaseHook,
-    Store,
     Target,
     UnitOfWork,
-    is_slow,
 )
 from payfulfill.refunding import (
     Request,
     command_id,
     command_of,
     commanded,
+    duplicate_id,
     fact_of,
+    of_duplicate,
     parameters_of,
 )
-from payfulfill.rules import Policy, refunds
+from payfulfill.rules import refunds
 
 T = TypeVar("T")
 
@@ -102,25 +102,25 @@ def next_step(payment: Payment, refund_id: str, now: datetime) -> Refund | _Send
     return _Send(fact["parameters"][0], f"{payment.id}:{refund_id}:{number}", number)
 
 
+def _is_duplicate(purchase: Purchase) -> bool:
+    return purchase.state is PurchaseState.DUPLICATE
+
+
+def _is_going_back(payment: Payment) -> bool:
+    """Whether a refund of it was asked for, and it is not known yet whether there will be one."""
+    return any(one.status is RefundStatus.REQUESTED for one in refunds(payment))
+
+
 # --- Doing it ----------------------------------------------------------------------------------
 
 
 class RefundCore:
     """Makes refunds, for the payment services and for whoever works off pending events."""
 
-    def __init__(
-        self,
-        store: Store,
-        gateway: Gateway,
-        clock: Clock,
-        hook: PurchaseHook | None,
-        policy: Policy,
-    ) -> None:
-        self._store = store
-        self._gateway = gateway_beside(store, gateway)
+    def __init__(self, ledger: Ledger, gateway: Gateway, clock: Clock) -> None:
+        self._ledger = ledger
+        self._gateway = gateway_beside(ledger.store, gateway)
         self._clock = clock
-        self._hook = hook
-        self._policy = policy
 
     def request_id(self, given: str | None) -> str:
         """The id of a request; the same for the same one that was given."""
@@ -135,9 +135,9 @@ class RefundCore:
             GatewayUnavailable: whether it was made is not known yet; it will be found out.
             GatewayRefused: Stripe refused for another reason; nothing was refunded.
         """
-        if is_joined(self._store):
+        if self._ledger.is_joined:
             raise CannotJoin
-        fresh = await self._run(partial(self._reserve, target=target, request=request))
+        fresh = await self._ledger.run(partial(self._reserve, target=target, request=request))
         return await self._carry_out(target, request.id, again=not fresh)
 
     async def _reserve(self, uow: UnitOfWork, target: Target, request: Request) -> bool:
@@ -147,24 +147,55 @@ class RefundCore:
         until = now + _LEASE  # at first it is ours
         await uow.events.add(replace(command, next_try_at=until, leased_until=until))
         slot = await uow.slots.lock(target.buyer_id, target.product)
-        payment = await self._locked(uow, target)
+        payment = await self._ledger.locked(uow, target)
         key = fact_key("request", request.id)
         if key in payment.facts:
             return False
         if payment.livemode != self._gateway.livemode:
             raise NotRefundable("This payment is of another mode than the key.")
         fact = fact_of(payment, request, now)
-        await self._fulfilment().record(uow, payment, slot, {key: fact})
+        await self._ledger.fulfilment().record(uow, payment, slot, {key: fact})
         return True
 
-    async def resume(self, command: StoredEvent) -> Refund:
+    async def resume(self, command: StoredEvent) -> None:
         """Makes a refund that was begun before, or finds out what became of it.
 
         Raises:
             GatewayUnavailable: that cannot be told yet.
         """
         target, refund_id = commanded(command)
-        return await self._carry_out(target, refund_id, again=True)
+        if refund_id == duplicate_id(target.payment_id):
+            is_due = await self._ledger.run(partial(self._reserve_duplicate, target=target))
+            if not is_due:
+                await self._end(target, refund_id, {})
+                return
+        await self._carry_out(target, refund_id, again=True)
+
+    async def _reserve_duplicate(self, uow: UnitOfWork, target: Target) -> bool:
+        """Writes down that a payment is to be given back whose buyer had paid before; False if
+        nothing is to be done about it any more.
+
+        Raises:
+            GatewayUnavailable: the other one may be on its way back, so that this one counts.
+        """
+        slot = await uow.slots.lock(target.buyer_id, target.product)
+        payment = await self._ledger.locked(uow, target)
+        key = fact_key("request", duplicate_id(payment.id))
+        if key in payment.facts:
+            return True
+        siblings = await uow.purchases.of_product(target.buyer_id, target.product)
+        if not any(_is_duplicate(one) and one.source == payment.id for one in siblings):
+            return False
+        for one in siblings:
+            other = await uow.payments.get(one.buyer_id, one.payment_id)
+            if other is not None and other.id != payment.id and _is_going_back(other):
+                raise GatewayUnavailable("Another payment for the same is being refunded.")
+        try:
+            fact = fact_of(payment, of_duplicate(payment), self._clock.now())
+        except Conflict:  # it was a gift, or a bank has the money
+            return False
+        await self._ledger.fulfilment().record(uow, payment, slot, {key: fact})
+        return True
 
     async def _carry_out(self, target: Target, refund_id: str, *, again: bool) -> Refund:
         """Takes one step after the other, until it is known what became of it.
@@ -176,7 +207,7 @@ class RefundCore:
         """
         ended = False
         for _ in range(_ROUNDS):
-            payment = await self._payment(target)
+            payment = await self._ledger.payment(target)
             match next_step(payment, refund_id, self._clock.now()):
                 case Refund() as refund:
                     if not ended:
@@ -243,7 +274,7 @@ class RefundCore:
             return True
         now = int(self._clock.now().timestamp())
         attempt: Facts = {fact_key("request", refund_id): {"attempt": [step.number + 1, now]}}
-        await self._observe(target, join(found.facts, attempt))
+        await self._ledger.observe(target, join(found.facts, attempt))
         return False
 
     async def _read(self, kind: Kind, intent_id: str) -> Observed:
@@ -256,27 +287,19 @@ class RefundCore:
             return Observed(intent_id=intent_id)  # it has no such intent any more
 
     async def _note(self, target: Target, refund_id: str, fact: Mapping[str, Any]) -> None:
-        await self._observe(target, {fact_key("request", refund_id): fact})
+        await self._ledger.observe(target, {fact_key("request", refund_id): fact})
 
     async def refresh(self, target: Target) -> Payment:
         """Reads from Stripe what became of the money that was paid, and sees what the policy makes
         of it."""
-        payment = await self._run(partial(self._numbered, target=target))
+        payment = await self._ledger.numbered(target)
         news: Facts = {}
         for intent_id, intent in intents(payment.facts):
             if intent["status"] == SUCCEEDED:
                 made = await self._read("refunds", intent_id)
                 opened = await self._read("disputes", intent_id)
                 news = join(join(news, made.facts), numbered(opened, payment.reads))
-        return (await self._observe(target, news, afresh=True)).payment
-
-    async def _numbered(self, uow: UnitOfWork, target: Target) -> Payment:
-        """The payment with the next number taken, for a read of Stripe."""
-        await uow.slots.lock(target.buyer_id, target.product)
-        payment = await self._locked(uow, target)
-        payment = replace(payment, reads=payment.reads + 1)
-        await uow.payments.save(payment)
-        return payment
+        return await self._ledger.observe(target, news, afresh=True)
 
     # --- the store -----------------------------------------------------------------------------
 
@@ -285,7 +308,7 @@ class RefundCore:
 
         async def body(uow: UnitOfWork) -> Recorded:
             command = await uow.events.lock("", command_id(target, refund_id))
-            recorded = await self._recorded(uow, target, news)
+            recorded = await self._ledger.recorded(uow, target, news)
             if command is not None and command.status is EventStatus.PENDING:
                 done = replace(
                     command,
@@ -298,47 +321,6 @@ class RefundCore:
                 await uow.events.save(done)
             return recorded
 
-        recorded = await self._run(body)
+        recorded = await self._ledger.run(body)
         recorded.log()
         return recorded.payment
-
-    async def _observe(self, target: Target, news: Facts, *, afresh: bool = False) -> Recorded:
-        recorded = await self._run(partial(self._recorded, target=target, news=news, afresh=afresh))
-        recorded.log()
-        return recorded
-
-    async def _recorded(
-        self, uow: UnitOfWork, target: Target, news: Facts, *, afresh: bool = False
-    ) -> Recorded:
-        recorded = await self._fulfilment().observe(uow, target, news, afresh=afresh)
-        if recorded is None:
-            raise _gone(target)
-        return recorded
-
-    async def _payment(self, target: Target) -> Payment:
-        payment = await self._run(
-            lambda uow: uow.payments.get(target.buyer_id, target.payment_id), read_only=True
-        )
-        if payment is None:
-            raise _gone(target)
-        return payment
-
-    async def _locked(self, uow: UnitOfWork, target: Target) -> Payment:
-        payment = await uow.payments.lock(target.buyer_id, target.payment_id)
-        if payment is None:
-            raise _gone(target)
-        return payment
-
-    def _fulfilment(self) -> Fulfilment:
-        return Fulfilment(self._clock.now(), self._hook, self._policy)
-
-    async def _run(
-        self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
-    ) -> T:
-        if not read_only and is_slow(self._hook):
-            return await settle(self._store.run(body, alone=True))
-        return await settle(self._store.run(body, read_only=read_only))
-
-
-def _gone(target: Target) -> PayfulfillError:
-    return NotFound(f"There is no payment {target.payment_id} any more.")

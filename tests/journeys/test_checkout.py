@@ -274,6 +274,13 @@ def test_a_debit_that_arrives(shop: Shop, told: bool) -> None:
     assert shop.check().allowed
 
 
+def test_the_session_alone_tells_that_the_bank_is_at_work(shop: Shop) -> None:
+    checkout = shop.open_page()
+    shop.pay_page(checkout, BANK_DEBIT)
+    shop.hear(shop.said("checkout.session.completed"))
+    assert shop.get(checkout).intent_status == "processing"
+
+
 @pytest.mark.parametrize("told", [True, False])
 def test_a_debit_that_bounces_can_be_paid_another_way(shop: Shop, told: bool) -> None:
     """The same payment is payable again, on a new page."""
@@ -298,6 +305,27 @@ def test_a_debit_that_bounces_can_be_paid_another_way(shop: Shop, told: bool) ->
     assert shop.reviews() == {}
     # The intent that counts is the one that was paid.
     assert shop.intents()[str(payment.intent_id)]["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_debit_that_bounces_and_a_stored_failure_of_stripes(shop: Shop, made: bool) -> None:
+    """The session before is not taken for what came of the second attempt."""
+    checkout = shop.open_page()
+    shop.pay_page(checkout, BAD_BANK_DEBIT)
+    shop.sandbox.checkout.settle(shop.session(checkout))
+    shop.catch_up()
+
+    def fail(*_: object) -> None:
+        raise GatewayFailed
+
+    (shop.gateway.after if made else shop.gateway.before)["create_session"].append(fail)
+    again = shop.open_page()
+    assert again.payment.id == checkout.payment.id
+    assert len(shop.sessions()) == 2
+    assert shop.session(again) != shop.session(checkout)
+    shop.pay_page(again)
+    shop.catch_up()
+    assert shop.check().allowed
 
 
 def test_a_debit_that_bounces_and_a_page_that_expires(shop: Shop) -> None:
@@ -421,7 +449,10 @@ def test_a_promotion_code_that_leaves_nothing_to_pay(shop: Shop) -> None:
     assert shop.library()[0].purchase.amount == usd(0)
 
 
-def test_taxes(shop: Shop) -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_taxes(shop: Shop, known: bool) -> None:
+    shop.selling["customers"] = known
+    shop.reopen()
     shop.sandbox.checkout.tax_percent = 19
     checkout = shop.open_page(automatic_tax=True)
     shop.pay_page(checkout)

@@ -21,6 +21,7 @@ FutureUsage = Literal["on_session", "off_session"]
 _SHORTEST: Final = timedelta(minutes=30) + timedelta(minutes=5)
 _LONGEST: Final = timedelta(hours=24) - timedelta(minutes=5)
 
+_LONGEST_NAME: Final = 250  # of a product: https://docs.stripe.com/api/products/object
 _URL: Final = re.compile(r"https?://[!-~]+")  # visible ASCII
 _ONLY_CHECKOUT: Final = ("success_url", "cancel_url", "allow_promotion_codes", "automatic_tax")
 
@@ -144,7 +145,7 @@ class Way:
         price = {
             "currency": payment.amount.stripe_currency,
             "unit_amount": payment.amount.amount,
-            "product_data": {"name": payment.title},
+            "product_data": {"name": payment.title[:_LONGEST_NAME]},
         }
         lasts = payment.quote_expires_at - now
         ends = {} if lasts > _LONGEST else {"expires_at": _seconds(now + max(lasts, _SHORTEST))}
@@ -157,9 +158,15 @@ class Way:
             **_given(success_url=self.success_url, cancel_url=self.cancel_url),
             **ends,
             **({"allow_promotion_codes": True} if self.allow_promotion_codes else {}),
-            **({"automatic_tax": {"enabled": True}} if self.automatic_tax else {}),
+            **(self._tax() if self.automatic_tax else {}),
             **self._customer(),
         }
+
+    def _tax(self) -> dict[str, Any]:
+        """https://docs.stripe.com/tax/checkout: of a customer, the page has to ask for the address
+        and keep it."""
+        asks = {"customer_update": {"address": "auto"}} if self.customer is not None else {}
+        return {"automatic_tax": {"enabled": True}, **asks}
 
     def _customer(self) -> dict[str, str]:
         return _given(customer=self.customer)

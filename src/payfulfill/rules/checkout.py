@@ -21,6 +21,7 @@ class Sales(NamedTuple):
             where it asked for no money.
         over: The intents that nobody can pay any more, though Stripe has them open.
         free: The completed sessions that asked for no money, as intents that were paid.
+        under_way: Whether a buyer is done, and the payment is to settle later.
         any: Whether there are sessions.
     """
 
@@ -29,6 +30,7 @@ class Sales(NamedTuple):
     done: Mapping[str, Fact]
     over: frozenset[str]
     free: list[tuple[str, Fact]]
+    under_way: bool
     any: bool
 
     def waits(self, intent_id: str, intent: Fact) -> bool:
@@ -41,7 +43,7 @@ def sales(payment: Payment, facts: Facts) -> Sales:
     every = sessions(facts)
     flexible = any(_allowances(payment))
     if not every:
-        return Sales(flexible, {}, {}, frozenset(), [], any=False)
+        return Sales(flexible, {}, {}, frozenset(), [], under_way=False, any=False)
     done, free = {}, []
     for id, session in every:
         if session["status"] != COMPLETE:
@@ -52,10 +54,12 @@ def sales(payment: Payment, facts: Facts) -> Sales:
             free.append((id, _as_intent(session)))
     return Sales(
         flexible,
-        {id: session for id, session in every if session["status"] == OPEN},
+        # A page that somebody else opened for it is not ours to close, so it holds up nothing.
+        {id: one for id, one in every if one["status"] == OPEN and payment.ui == "checkout"},
         done,
         frozenset(_over([session for _, session in every])),
         free,
+        under_way=any(is_under_way(session) for _, session in every),
         any=True,
     )
 

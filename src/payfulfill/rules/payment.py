@@ -18,7 +18,7 @@ from payfulfill.models import (
     utc,
 )
 from payfulfill.money import Money
-from payfulfill.rules.checkout import differs, sales
+from payfulfill.rules.checkout import Sales, differs, sales
 from payfulfill.rules.policy import DEFAULT, Policy
 from payfulfill.rules.reversals import (
     UNDECIDED,
@@ -204,7 +204,7 @@ def assess(payment: Payment, facts: Facts | None = None, policy: Policy = DEFAUL
         status=next(status for status, case in _STATUS if holds[case]),
         paid_at=paid_at,
         closed=bool(paid) or holds["paid"] or holds["ended"],
-        intent_status=_step(still_open) if still_open and paid_at is None else None,
+        intent_status=_step(still_open, sold) if still_open and paid_at is None else None,
         last_error=_last_error(every) if paid_at is None else None,
         findings=tuple(wrong),
         worth=worth,
@@ -290,10 +290,12 @@ def _paid_at(payment: Payment, paid: list[Intent], order: Mapping[str, Any]) -> 
     return utc(min(times)) if times else payment.created_at
 
 
-def _step(still_open: list[Intent]) -> str:
+def _step(still_open: list[Intent], sold: Sales) -> str:
     """Stripe's word for the open intent that was read last."""
     read = [intent["step"] for intent in still_open if "step" in intent]
-    return str(max(read)[1]) if read else "requires_payment_method"
+    if read:
+        return str(max(read)[1])
+    return "processing" if sold.under_way else "requires_payment_method"
 
 
 def _last_error(every: list[tuple[str, Intent]]) -> str | None:
