@@ -327,6 +327,12 @@ def each_page(shop: Shop) -> Iterator[str]:
     shop.pay(DECLINED)
     shop.says("Your card was declined.")
     yield "/pay, declined"
+    shop.go("/library")
+    expect(shop.page.get_by_role("heading", name="Did not go through")).to_be_visible()
+    yield "/library, declined"
+    shop.go("/pay/design/ridge?ui=checkout")
+    expect(shop.page.get_by_role("link", name="Pay here")).to_be_visible()
+    yield "/pay, on Stripe's page"
 
 
 def test_nothing_comes_from_elsewhere(shop: Shop) -> None:

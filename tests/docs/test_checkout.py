@@ -67,6 +67,16 @@ def test_what_python_takes() -> None:
     assert session["client_reference_id"] == checkout.payment.id
 
 
+def test_the_portal() -> None:
+    gateway = FakeGateway()
+    payments = PaymentService(
+        store=MemoryStore(), gateway=gateway, catalog=StaticCatalog([]), customers=True
+    )
+    names = {"payments": payments, "Buyer": Buyer}
+    url = type_in(PAGE.block("python", "payments.portal("), names)["url"]
+    assert url.startswith("https://")
+
+
 def test_what_browsers_take() -> None:
     """The names in their examples are those on the wire."""
 

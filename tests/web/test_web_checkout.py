@@ -66,6 +66,9 @@ def test_a_double_click_gets_the_same_page(web: Web) -> None:
     assert (first.status, second.status) == (201, 200)
     assert first.json == second.json
     assert first.json["url"]
+    third = web.open_page(cancelUrl="https://shop.example/elsewhere")
+    assert third.json == first.json
+    assert [each["cancel_url"] for each in web.shop.sessions()] == [BACK]
 
 
 def test_who_comes_back_before_the_webhook_need_not_wait(web: Web) -> None:
