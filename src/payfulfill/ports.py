@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol, TypeVar
 
 from payfulfill.colour import MaybeAwaitable
 from payfulfill.errors import StoreUnavailable
-from payfulfill.facts import OPEN, intent_key
+from payfulfill.facts import OPEN, fact_key, intent_key
 from payfulfill.models import (
+    Attempt,
     Customer,
     Download,
     Facts,
@@ -398,6 +399,10 @@ class IntentAnswer:
     step: str
     client_secret: str | None = field(repr=False)
 
+    def is_of(self, attempt: Attempt) -> bool:  # noqa: ARG002  # as sessions have it
+        """Whether it came of that attempt: only the last one can have made an intent."""
+        return True
+
     @property
     def is_payable(self) -> bool:
         """Whether it can still be paid."""
@@ -433,6 +438,10 @@ class SessionAnswer:
     intent_id: str | None
     step: str | None
     url: str | None = field(repr=False)
+
+    def is_of(self, attempt: Attempt) -> bool:
+        """Whether it came of that attempt: there may be a session of one before, that failed."""
+        return self.facts[fact_key("checkout", self.id)].get("attempt") == [attempt.number]
 
     @property
     def is_payable(self) -> bool:

@@ -8,28 +8,26 @@ own, so that whoever works off pending events finishes what a crash left.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from payfulfill.colour import settle
 from payfulfill.errors import (
     CannotJoin,
     GatewayFailed,
     GatewayRefused,
     GatewayUnavailable,
-    NotFound,
     NotRefundable,
-    PayfulfillError,
     Unavailable,
 )
 from payfulfill.facts import SUCCEEDED, fact_key, intents, join
-from payfulfill.fulfilment import Fulfilment, Recorded, numbered
+from payfulfill.fulfilment import Recorded, numbered
 from payfulfill.ids import new_id
-from payfulfill.joined import gateway_beside, is_joined
+from payfulfill.joined import gateway_beside
+from payfulfill.ledger import Ledger
 from payfulfill.models import (
     EventStatus,
     Facts,
@@ -45,11 +43,8 @@ from payfulfill.ports import (
     Clock,
     Gateway,
     Observed,
-    PurchaseHook,
-    Store,
     Target,
     UnitOfWork,
-    is_slow,
 )
 from payfulfill.refunding import (
     Request,
@@ -59,7 +54,7 @@ from payfulfill.refunding import (
     fact_of,
     parameters_of,
 )
-from payfulfill.rules import Policy, refunds
+from payfulfill.rules import refunds
 
 T = TypeVar("T")
 
@@ -108,19 +103,10 @@ def next_step(payment: Payment, refund_id: str, now: datetime) -> Refund | _Send
 class RefundCore:
     """Makes refunds, for the payment services and for whoever works off pending events."""
 
-    def __init__(
-        self,
-        store: Store,
-        gateway: Gateway,
-        clock: Clock,
-        hook: PurchaseHook | None,
-        policy: Policy,
-    ) -> None:
-        self._store = store
-        self._gateway = gateway_beside(store, gateway)
+    def __init__(self, ledger: Ledger, gateway: Gateway, clock: Clock) -> None:
+        self._ledger = ledger
+        self._gateway = gateway_beside(ledger.store, gateway)
         self._clock = clock
-        self._hook = hook
-        self._policy = policy
 
     def request_id(self, given: str | None) -> str:
         """The id of a request; the same for the same one that was given."""
@@ -135,9 +121,9 @@ class RefundCore:
             GatewayUnavailable: whether it was made is not known yet; it will be found out.
             GatewayRefused: Stripe refused for another reason; nothing was refunded.
         """
-        if is_joined(self._store):
+        if self._ledger.is_joined:
             raise CannotJoin
-        fresh = await self._run(partial(self._reserve, target=target, request=request))
+        fresh = await self._ledger.run(partial(self._reserve, target=target, request=request))
         return await self._carry_out(target, request.id, again=not fresh)
 
     async def _reserve(self, uow: UnitOfWork, target: Target, request: Request) -> bool:
@@ -147,14 +133,14 @@ class RefundCore:
         until = now + _LEASE  # at first it is ours
         await uow.events.add(replace(command, next_try_at=until, leased_until=until))
         slot = await uow.slots.lock(target.buyer_id, target.product)
-        payment = await self._locked(uow, target)
+        payment = await self._ledger.locked(uow, target)
         key = fact_key("request", request.id)
         if key in payment.facts:
             return False
         if payment.livemode != self._gateway.livemode:
             raise NotRefundable("This payment is of another mode than the key.")
         fact = fact_of(payment, request, now)
-        await self._fulfilment().record(uow, payment, slot, {key: fact})
+        await self._ledger.fulfilment().record(uow, payment, slot, {key: fact})
         return True
 
     async def resume(self, command: StoredEvent) -> Refund:
@@ -176,7 +162,7 @@ class RefundCore:
         """
         ended = False
         for _ in range(_ROUNDS):
-            payment = await self._payment(target)
+            payment = await self._ledger.payment(target)
             match next_step(payment, refund_id, self._clock.now()):
                 case Refund() as refund:
                     if not ended:
@@ -243,7 +229,7 @@ class RefundCore:
             return True
         now = int(self._clock.now().timestamp())
         attempt: Facts = {fact_key("request", refund_id): {"attempt": [step.number + 1, now]}}
-        await self._observe(target, join(found.facts, attempt))
+        await self._ledger.observe(target, join(found.facts, attempt))
         return False
 
     async def _read(self, kind: Kind, intent_id: str) -> Observed:
@@ -256,27 +242,19 @@ class RefundCore:
             return Observed(intent_id=intent_id)  # it has no such intent any more
 
     async def _note(self, target: Target, refund_id: str, fact: Mapping[str, Any]) -> None:
-        await self._observe(target, {fact_key("request", refund_id): fact})
+        await self._ledger.observe(target, {fact_key("request", refund_id): fact})
 
     async def refresh(self, target: Target) -> Payment:
         """Reads from Stripe what became of the money that was paid, and sees what the policy makes
         of it."""
-        payment = await self._run(partial(self._numbered, target=target))
+        payment = await self._ledger.numbered(target)
         news: Facts = {}
         for intent_id, intent in intents(payment.facts):
             if intent["status"] == SUCCEEDED:
                 made = await self._read("refunds", intent_id)
                 opened = await self._read("disputes", intent_id)
                 news = join(join(news, made.facts), numbered(opened, payment.reads))
-        return (await self._observe(target, news, afresh=True)).payment
-
-    async def _numbered(self, uow: UnitOfWork, target: Target) -> Payment:
-        """The payment with the next number taken, for a read of Stripe."""
-        await uow.slots.lock(target.buyer_id, target.product)
-        payment = await self._locked(uow, target)
-        payment = replace(payment, reads=payment.reads + 1)
-        await uow.payments.save(payment)
-        return payment
+        return await self._ledger.observe(target, news, afresh=True)
 
     # --- the store -----------------------------------------------------------------------------
 
@@ -285,7 +263,7 @@ class RefundCore:
 
         async def body(uow: UnitOfWork) -> Recorded:
             command = await uow.events.lock("", command_id(target, refund_id))
-            recorded = await self._recorded(uow, target, news)
+            recorded = await self._ledger.recorded(uow, target, news)
             if command is not None and command.status is EventStatus.PENDING:
                 done = replace(
                     command,
@@ -298,47 +276,6 @@ class RefundCore:
                 await uow.events.save(done)
             return recorded
 
-        recorded = await self._run(body)
+        recorded = await self._ledger.run(body)
         recorded.log()
         return recorded.payment
-
-    async def _observe(self, target: Target, news: Facts, *, afresh: bool = False) -> Recorded:
-        recorded = await self._run(partial(self._recorded, target=target, news=news, afresh=afresh))
-        recorded.log()
-        return recorded
-
-    async def _recorded(
-        self, uow: UnitOfWork, target: Target, news: Facts, *, afresh: bool = False
-    ) -> Recorded:
-        recorded = await self._fulfilment().observe(uow, target, news, afresh=afresh)
-        if recorded is None:
-            raise _gone(target)
-        return recorded
-
-    async def _payment(self, target: Target) -> Payment:
-        payment = await self._run(
-            lambda uow: uow.payments.get(target.buyer_id, target.payment_id), read_only=True
-        )
-        if payment is None:
-            raise _gone(target)
-        return payment
-
-    async def _locked(self, uow: UnitOfWork, target: Target) -> Payment:
-        payment = await uow.payments.lock(target.buyer_id, target.payment_id)
-        if payment is None:
-            raise _gone(target)
-        return payment
-
-    def _fulfilment(self) -> Fulfilment:
-        return Fulfilment(self._clock.now(), self._hook, self._policy)
-
-    async def _run(
-        self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
-    ) -> T:
-        if not read_only and is_slow(self._hook):
-            return await settle(self._store.run(body, alone=True))
-        return await settle(self._store.run(body, read_only=read_only))
-
-
-def _gone(target: Target) -> PayfulfillError:
-    return NotFound(f"There is no payment {target.payment_id} any more.")

@@ -35,7 +35,7 @@ from payfulfill import (
 )
 from payfulfill.errors import AlreadyOwned, ConfigurationError, GatewayUnavailable, PaymentInReview
 from payfulfill.models import PaymentStatus
-from payfulfill.payments import core as payments_core
+from payfulfill.payments import retrying
 from payfulfill.pricing import FixedPrice
 from payfulfill.rules import FINDINGS, REASONS, refunds
 from payfulfill.rules.access import ALLOWED
@@ -480,10 +480,10 @@ def test_behind_a_proxy_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_messages_that_are_headings_are_ours(tmp_path: Path) -> None:
-    assert payments_core._CHANGING.startswith("The payment keeps changing under our hands")
-    assert '"The payment keeps changing under our hands"' in GUIDE.text
+    assert retrying._CHANGING.startswith("It keeps changing under our hands")
+    assert '"It keeps changing under our hands"' in GUIDE.text
     assert "in each of twelve tries" in GUIDE.text
-    assert payments_core._ROUNDS == 12
+    assert retrying._ROUNDS == 12
     wrong = r"has no tables yet, or old ones: run migrate\(\)"
     with SQLiteStore(tmp_path / "none.db") as store, pytest.raises(ConfigurationError, match=wrong):
         store.run(lambda uow: uow.reviews.open(1))

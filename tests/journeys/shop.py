@@ -56,7 +56,7 @@ from payfulfill.models import (
     StoredEvent,
     Subject,
 )
-from payfulfill.ports import Body, IntentAnswer, Observed, SessionAnswer, Target
+from payfulfill.ports import Body, CustomerAnswer, IntentAnswer, Observed, SessionAnswer, Target
 from payfulfill.pricing import CoursePricing, DesignPricing, FixedPrice, PriceList
 from payfulfill.refunding import COMMAND
 from payfulfill.rules import Policy, charged, is_open, refunds
@@ -268,6 +268,20 @@ class Meddler:
         answer: Sequence[SessionAnswer] = await self._call("list_sessions", since, until)
         return answer
 
+    async def create_customer(
+        self, parameters: Mapping[str, Any], idempotency_key: str
+    ) -> CustomerAnswer:
+        answer: CustomerAnswer = await self._call("create_customer", parameters, idempotency_key)
+        return answer
+
+    async def list_customers(self, since: datetime, until: datetime) -> Sequence[CustomerAnswer]:
+        answer: Sequence[CustomerAnswer] = await self._call("list_customers", since, until)
+        return answer
+
+    async def open_portal(self, customer_id: str, return_url: str) -> str:
+        answer: str = await self._call("open_portal", customer_id, return_url)
+        return answer
+
     async def refund(self, parameters: Mapping[str, Any], idempotency_key: str) -> Observed:
         answer: Observed = await self._call("refund", parameters, idempotency_key)
         return answer
@@ -349,6 +363,7 @@ class Shop:
         self.hook: Callable[[Purchase, Any], Any] | None = None
         self.hooked: list[Purchase] = []
         self.policy = Policy()
+        self.selling: Json = {}  # more settings of the payment service, from the next opening on
         self.secrets = [SECRET]
         self.endpoint: Endpoint | None = None
         self.receiver: Receiver | None = None
@@ -393,7 +408,7 @@ class Shop:
         payments = PaymentService if sync else AsyncPaymentService
         webhooks = WebhookHandler if sync else AsyncWebhookHandler
         access = AccessService if sync else AsyncAccessService
-        self.payments = payments(**selling, catalog=self.shelf)
+        self.payments = payments(**selling, **self.selling, catalog=self.shelf)
         self.webhooks = webhooks(**selling, secrets=self.secrets)
         self.access = access(**shared, catalog=self.shelf)
 

@@ -300,6 +300,27 @@ def test_a_debit_that_bounces_can_be_paid_another_way(shop: Shop, told: bool) ->
     assert shop.intents()[str(payment.intent_id)]["status"] == "succeeded"
 
 
+@pytest.mark.parametrize("made", [True, False])
+def test_a_debit_that_bounces_and_a_stored_failure_of_stripes(shop: Shop, made: bool) -> None:
+    """The session before is not taken for what came of the second attempt."""
+    checkout = shop.open_page()
+    shop.pay_page(checkout, BAD_BANK_DEBIT)
+    shop.sandbox.checkout.settle(shop.session(checkout))
+    shop.catch_up()
+
+    def fail(*_: object) -> None:
+        raise GatewayFailed
+
+    (shop.gateway.after if made else shop.gateway.before)["create_session"].append(fail)
+    again = shop.open_page()
+    assert again.payment.id == checkout.payment.id
+    assert len(shop.sessions()) == 2
+    assert shop.session(again) != shop.session(checkout)
+    shop.pay_page(again)
+    shop.catch_up()
+    assert shop.check().allowed
+
+
 def test_a_debit_that_bounces_and_a_page_that_expires(shop: Shop) -> None:
     checkout = shop.open_page()
     shop.pay_page(checkout, BAD_BANK_DEBIT)

@@ -8,11 +8,11 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 import pytest
-from tests.journeys.shop import ADA, BOB, DAY, Json, Shop
+from tests.journeys.shop import ADA, BOB, DAY, DESIGN, FREEBIE, PRO, WORLD, Json, Shop
 
-from payfulfill import Buyer
+from payfulfill import Buyer, ProductRef
 from payfulfill.colour import drive
-from payfulfill.errors import GatewayRefused, GatewayUnavailable
+from payfulfill.errors import AlreadyOwned, GatewayRefused, GatewayUnavailable, InvalidRequest
 from payfulfill.models import Customer
 from payfulfill.payments.customers import CustomerCore
 from payfulfill.sandbox import Fault
@@ -190,3 +190,119 @@ def test_the_portals_address_is_shown_and_kept_nowhere(
     kept = b"".join(each.read_bytes() for each in shop.path.parent.glob("shop.db*"))
     assert secret not in caplog.text + repr(row) + repr(shop.gateway.inner)
     assert secret.encode() not in kept
+
+
+# --- buying as a customer ------------------------------------------------------------------------
+
+
+def at_stripe(shop: Shop, name: str) -> list[Json]:
+    """The objects of a kind that were not deleted, the oldest first."""
+    return [one for one in shop.sandbox.objects(name)[::-1] if "deleted" not in one]
+
+
+@pytest.mark.parametrize("ui", ["elements", "checkout"])
+def test_what_was_paid_with_is_kept_for_later(shop: Shop, ui: str) -> None:
+    options: Json = {"setup_future_usage": "off_session"}
+    if ui == "elements":
+        checkout = shop.create(**options)
+        shop.pay(checkout)
+    else:
+        checkout = shop.open_page(**options)
+        shop.pay_page(checkout)
+    shop.catch_up()
+    assert shop.check().allowed
+    (customer,) = at_stripe(shop, "customer")
+    assert customer["metadata"]["payfulfill_buyer"] == ADA.id
+    (intent,) = shop.intents().values()
+    assert (intent["customer"], intent["setup_future_usage"]) == (customer["id"], "off_session")
+    kept = [one for one in at_stripe(shop, "payment_method") if one["customer"] == customer["id"]]
+    assert len(kept) == 1
+
+
+def test_each_buyer_is_one_customer_where_the_host_wants_it(shop: Shop) -> None:
+    shop.selling["customers"] = True
+    shop.reopen()
+    for ref in (DESIGN, WORLD, PRO):
+        shop.buy(ref)
+    shop.buy(buyer=BOB)
+    ada, bob = at_stripe(shop, "customer")
+    assert [intent["customer"] for intent in shop.intents().values()] == [
+        *[ada["id"]] * 3,
+        bob["id"],
+    ]
+
+
+def test_most_hosts_want_none(shop: Shop) -> None:
+    shop.buy()
+    assert at_stripe(shop, "customer") == []
+
+
+@pytest.mark.parametrize("ref", [FREEBIE, DESIGN])
+def test_nobody_is_made_a_customer_for_nothing(shop: Shop, ref: ProductRef) -> None:
+    """What is free, or owned, or not sold needs none."""
+    shop.selling["customers"] = True
+    shop.reopen()
+    if ref == FREEBIE:
+        shop.create(FREEBIE)
+    else:
+        shop.grant(DESIGN)
+        with pytest.raises(AlreadyOwned):
+            shop.create(DESIGN)
+    assert at_stripe(shop, "customer") == []
+
+
+def test_another_wish_for_later_is_another_offer(shop: Shop) -> None:
+    plain = shop.create()
+    keeping = shop.create(setup_future_usage="on_session")
+    assert keeping.payment.id != plain.payment.id
+    assert shop.create(setup_future_usage="on_session").payment.id == keeping.payment.id
+    assert len(shop.payable()) == 1
+
+
+@pytest.mark.parametrize("ui", ["elements", "checkout"])
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_a_customer_who_was_deleted_at_stripe(shop: Shop, ui: str, when: str) -> None:
+    """Another one is made, and the payment is the same."""
+    options: Json = {"setup_future_usage": "on_session"}
+    make = shop.create if ui == "elements" else shop.open_page
+    if when == "before":
+        gone = ensure(shop)
+        delete(shop, gone)
+    else:
+        shop.gateway.before["create" if ui == "elements" else "create_session"].append(
+            lambda: delete(shop, at_stripe(shop, "customer")[0]["id"])
+        )
+    checkout = make(**options)
+    assert len(at_stripe(shop, "customer")) == 1
+    assert ensure(shop) == at_stripe(shop, "customer")[0]["id"]
+    assert checkout.client_secret or checkout.url
+    assert len(shop.history()) == 1
+
+
+def test_64_first_purchases_at_once_are_of_one_customer(shop: Shop) -> None:
+    shop.buyers.add(ADA.id)
+    found = shop.at_once(
+        [lambda: shop.payments.create(ADA, DESIGN, setup_future_usage="on_session")] * 64
+    )
+    assert {type(one) for one in found if isinstance(one, Exception)} <= {GatewayUnavailable}
+    assert len(at_stripe(shop, "customer")) == 1
+    assert len(shop.payable()) == 1
+
+
+def test_the_portal(shop: Shop) -> None:
+    url = shop.call(shop.payments.portal, ADA, return_url=HOME)
+    with urllib.request.urlopen(url) as page:
+        assert b"Your payments" in page.read()
+    assert len(at_stripe(shop, "customer")) == 1
+
+
+@pytest.mark.parametrize("url", ["/account", "https://evil.example/", "https://shop.example:444/"])
+def test_the_portal_leads_back_to_the_shop_alone(shop: Shop, url: str) -> None:
+    shop.selling["return_origins"] = ["https://shop.example"]
+    shop.reopen()
+    with pytest.raises(InvalidRequest):
+        shop.call(shop.payments.portal, ADA, return_url=url)
+    with pytest.raises(InvalidRequest):
+        shop.open_page(success_url=url)
+    assert shop.sandbox.calls == ()
+    assert shop.open_page().url

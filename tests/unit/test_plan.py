@@ -31,12 +31,12 @@ from payfulfill.money import Money
 from payfulfill.payments import KEY_LIFETIME
 from payfulfill.payments.plan import (
     Abandon,
+    Action,
     Cancel,
     Order,
     Reuse,
     Search,
     Send,
-    Step,
     next_step,
 )
 from payfulfill.payments.ways import Way
@@ -75,7 +75,7 @@ def holding(used: str | None = "pi_1", **statuses: str) -> Payment:
     return a_payment(facts=facts, intent_id=used, status=PaymentStatus.PENDING)
 
 
-def planned(payment: Payment, *, wanted: bool = True, livemode: bool = True) -> Step | Abandon:
+def planned(payment: Payment, *, wanted: bool = True, livemode: bool = True) -> Action | Abandon:
     return next_step(payment, NOW, wanted=wanted, livemode=livemode)
 
 

@@ -1,15 +1,14 @@
 """What the payment services do, written once for both colours.
 
 The core of `create` is a loop: look at the store and decide on one step (`_plan`), take it
-(`_take`), look again. Whatever crashed or was lost before is healed by the same loop, since what
+(`payments.steps`), look again. Whatever crashed or was lost before is healed by the same loop, since what
 was begun stands in the store.
 """
 
 from __future__ import annotations
 
 import logging
-import random
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,9 +20,7 @@ from payfulfill.errors import (
     CannotJoin,
     CurrencyNotOffered,
     Forbidden,
-    GatewayFailed,
     GatewayRefused,
-    GatewayUnavailable,
     InvalidRequest,
     NotCancelable,
     NotFound,
@@ -34,15 +31,13 @@ from payfulfill.errors import (
     UnknownProduct,
 )
 from payfulfill.facts import SUCCEEDED, intents, order_key
-from payfulfill.fulfilment import Fulfilment, Recorded, numbered
 from payfulfill.ids import new_id
-from payfulfill.joined import gateway_beside, is_joined
+from payfulfill.joined import gateway_beside
+from payfulfill.ledger import Ledger
 from payfulfill.models import (
     Attempt,
-    AttemptState,
     Buyer,
     Checkout,
-    Facts,
     Origin,
     Payment,
     PaymentStatus,
@@ -51,16 +46,18 @@ from payfulfill.models import (
     PurchaseState,
     Quote,
     Refund,
-    Subject,
     require_limit,
 )
 from payfulfill.models.reversal import REQUEST_ID
 from payfulfill.money import Money
-from payfulfill.payments.means import Answer, Means
+from payfulfill.payments.customers import CustomerCore
+from payfulfill.payments.means import Answer
 from payfulfill.payments.plan import (
     Abandon,
+    Action,
     Cancel,
     Finished,
+    Introduce,
     Order,
     Reuse,
     Search,
@@ -69,17 +66,17 @@ from payfulfill.payments.plan import (
     next_step,
     payable,
 )
-from payfulfill.payments.ways import Way, check_origins
+from payfulfill.payments.retrying import until_settled
+from payfulfill.payments.steps import Steps
+from payfulfill.payments.ways import Way, check_origins, check_return
 from payfulfill.ports import (
     Catalog,
     Clock,
     Gateway,
     PurchaseHook,
-    SessionAnswer,
     Store,
     Target,
     UnitOfWork,
-    is_slow,
 )
 from payfulfill.refunding import Request
 from payfulfill.refunds import RefundCore
@@ -93,11 +90,7 @@ SYSTEM: Final = Buyer("payfulfill", is_admin=True)
 """Who acts when nobody asked."""
 
 _NOTHING: Final = Money(0, "USD")  # of nothing, any currency will do
-_ROUNDS: Final = 12
-_FAILURES: Final = 5
-_PATIENCE: Final = timedelta(seconds=25)
 _CLOCK_SLACK: Final = timedelta(minutes=5)  # between our clock and Stripe's, when listing
-_CHANGING: Final = "The payment keeps changing under our hands; try again."
 
 
 class PaymentCore:
@@ -112,17 +105,19 @@ class PaymentCore:
         hook: PurchaseHook | None,
         policy: Policy,
         return_origins: Collection[str] | None,
+        *,
+        customers: bool,
     ) -> None:
         check_origins(return_origins)
-        self._store = store
+        self._ledger = Ledger(store, clock, hook, policy)
         self._gateway = gateway_beside(store, gateway)
-        self._means = Means(self._gateway)
+        self._steps = Steps(self._ledger, self._gateway, clock)
         self._return_origins = return_origins
+        self._as_customers = customers
+        self._customers = CustomerCore(store, gateway, clock)
         self._catalog = catalog
         self._clock = clock
-        self._hook = hook
-        self._policy = policy
-        self._refunds = RefundCore(store, gateway, clock, hook, policy)
+        self._refunds = RefundCore(self._ledger, gateway, clock)
 
     # --- create: look, decide, act, look again ------------------------------------------------
 
@@ -131,34 +126,41 @@ class PaymentCore:
     ) -> Checkout:
         """See `PaymentService.create`."""
         way.check(self._return_origins)
+        if self._as_customers or way.setup_future_usage is not None:
+            way = replace(way, as_customer=True)
         product = await self._for_sale(buyer, ref)
 
         async def round_() -> Checkout | None:
+            nonlocal way
             order = self._order(buyer, product, currency, way)
-            return await self._take(await self._run(partial(self._plan, order=order)))
-
-        return await self._until_settled(round_)
-
-    async def _until_settled(self, round_: Callable[[], Awaitable[T | None]]) -> T:
-        """The first answer of `round_`, which is called again while it has none, and with a
-        growing pause while Stripe is away."""
-        began, failures = self._clock.now(), 0
-        for _ in range(_ROUNDS):
+            step = await self._ledger.run(partial(self._plan, order=order))
+            if isinstance(step, Introduce):
+                way = replace(way, customer=await self._customers.ensure(buyer))
+                return None
             try:
-                answer = await round_()
-            except GatewayUnavailable:
-                failures += 1
-                if failures == _FAILURES or self._clock.now() - began > _PATIENCE:
+                return await self._steps.take(step)
+            except GatewayRefused as error:
+                if not await self._forget_customer(buyer, step, error):
                     raise
-                await self._back_off(failures)
-            else:
-                if answer is not None:
-                    return answer
-        raise GatewayUnavailable(_CHANGING)
+                way = replace(way, customer=None)
+                return None
 
-    async def _back_off(self, failures: int) -> None:
-        longest = min(0.1 * 2**failures, 2.0)
-        await settle(self._clock.sleep(longest * random.uniform(0.5, 1)))  # noqa: S311  # jitter
+        return await until_settled(self._clock, round_)
+
+    async def _forget_customer(
+        self, buyer: Buyer, step: Action | Finished, error: GatewayRefused
+    ) -> bool:
+        """Whether Stripe refused because it has no such customer any more. So another is made."""
+        known = step.attempt.parameters.get("customer") if isinstance(step, Send) else None
+        if known is None or error.reason != "resource_missing":
+            return False
+        await self._customers.forget(buyer, known)
+        return True
+
+    async def portal(self, buyer: Buyer, return_url: str) -> str:
+        """See `PaymentService.portal`."""
+        check_return(return_url, self._return_origins)
+        return await self._customers.portal(buyer, return_url)
 
     async def quote(self, buyer: Buyer, ref: ProductRef, currency: str | None) -> Quote:
         """See `PaymentService.quote`."""
@@ -173,7 +175,7 @@ class PaymentCore:
         """The product. One that is off sale takes the buyer's open payment for it along."""
         product = await settle(self._catalog.get(ref))
         if product is None or not product.available:
-            opened = await self._run(partial(self._opened, buyer_id=buyer.id, ref=ref))
+            opened = await self._ledger.run(partial(self._opened, buyer_id=buyer.id, ref=ref))
             if opened is not None:
                 await self._withdraw(opened)
         if product is None:
@@ -206,6 +208,8 @@ class PaymentCore:
             if not isinstance(step, Abandon):
                 return await self._begin(uow, step, order)
             if fits and payment.livemode == self._gateway.livemode:
+                if order.way.lacks_customer:
+                    return Introduce()
                 return await self._begin(uow, self._send_anew(payment, order), order)
             await self._give_up(uow, payment, slot)
         if owned:
@@ -235,6 +239,8 @@ class PaymentCore:
         if order.quote.amount.is_zero:
             return Finished(await self._settle(uow, self._payment(order, Origin.FREE), None))
         self._require_stripe()
+        if order.way.lacks_customer:
+            return Introduce()
         payment = self._payment(order, Origin.STRIPE)
         attempt = self._attempt(1, payment, order.way)
         payment = replace(payment, attempt=attempt, reads=1)
@@ -242,7 +248,7 @@ class PaymentCore:
         await uow.slots.put(payment.buyer_id, payment.product, payment.id)
         return Send(payment, attempt, repeated=False)
 
-    async def _begin(self, uow: UnitOfWork, step: Step, order: Order) -> Step:
+    async def _begin(self, uow: UnitOfWork, step: Action, order: Order) -> Action:
         """Takes the number under which the answer to a step is recorded."""
         payment = replace(step.payment, reads=step.payment.reads + 1)
         if isinstance(step, Send):
@@ -286,157 +292,14 @@ class PaymentCore:
         """Fulfils a payment that asks for no money."""
         await self._add(uow, payment)
         paid = {order_key(payment.id): {"settled_at": int(payment.created_at.timestamp())}}
-        return (await self._fulfilment().record(uow, payment, slot, paid)).payment
-
-    # --- taking a step ------------------------------------------------------------------------
-
-    async def _take(self, step: Step) -> Checkout | None:
-        """Takes a step; None when the store is to be looked at again."""
-        match step:
-            case Finished(payment):
-                return Checkout(payment=payment, client_secret=None)
-            case Send(payment):
-                answer = await self._send(step)
-                checkout = await self._checkout(payment, answer, repeated=step.repeated)
-                # A session that Stripe may have told of before may have ended since: look at it.
-                stale = step.again and step.attempt.ui == "checkout"
-                return checkout if step.wanted and not stale else None
-            case Reuse(payment, subject):
-                read = await self._read(payment, subject)
-                return await self._checkout(payment, read, repeated=True) if read else None
-            case Search(payment, attempt):
-                await self._search(payment, attempt)
-            case Cancel(payment, subject):
-                if (await self._cancel(payment, subject)).status is PaymentStatus.SUCCEEDED:
-                    raise AlreadyOwned
-        return None
-
-    async def _checkout(
-        self, payment: Payment, answer: Answer, *, repeated: bool
-    ) -> Checkout | None:
-        payment = await self._join(payment, answer)
-        if payment.status is PaymentStatus.SUCCEEDED:
-            raise AlreadyOwned  # paid a moment ago, in another tab
-        if payment.status is not PaymentStatus.PENDING:
-            return None
-        if isinstance(answer, SessionAnswer):
-            if answer.url is None and answer.step == "processing":
-                raise PaymentProcessing  # the buyer is done, and the page is closed
-            made = Checkout(payment=payment, client_secret=None, url=answer.url, repeated=repeated)
-            return made if answer.url is not None else None
-        if answer.id != payment.intent_id:
-            return None
-        return Checkout(payment=payment, client_secret=answer.client_secret, repeated=repeated)
-
-    async def _send(self, step: Send) -> Answer:
-        """Creates what is to be paid, or gets the answer again that was given to the same key."""
-        payment, attempt = step.payment, step.attempt
-        key = f"{payment.id}:{attempt.number}"
-        try:
-            return await self._means.create(attempt, key)
-        except GatewayFailed:
-            await self._swap(payment, attempt, replace(attempt, state=AttemptState.FAILED))
-            raise
-        except GatewayRefused as error:
-            # What was sent before may have been done: a refusal speaks of this time only.
-            state = AttemptState.FAILED if step.again else AttemptState.REFUSED
-            await self._swap(payment, attempt, replace(attempt, state=state))
-            log.error(
-                "Stripe refused to open a payment: %s",
-                error.message,
-                extra={"payment_id": payment.id, "reason": error.reason},
-            )
-            raise
-
-    async def _swap(self, payment: Payment, old: Attempt, new: Attempt) -> None:
-        """Replaces a payment's attempt, unless another call has done so by now."""
-
-        async def body(uow: UnitOfWork) -> None:
-            await uow.slots.lock(payment.buyer_id, payment.product)
-            current = await uow.payments.lock(payment.buyer_id, payment.id)
-            if current is not None and current.attempt == old:
-                await uow.payments.save(replace(current, attempt=new))
-
-        await self._run(body)
-
-    async def _read(self, payment: Payment, subject: Subject) -> Answer | None:
-        """What Stripe has; None when it has none of that id, so that nothing can ever pay it."""
-        try:
-            return await self._means.retrieve(subject)
-        except GatewayRefused as error:
-            if error.reason != "resource_missing":
-                raise
-            log.error(
-                "Stripe has no %s %s; its payment is given up",
-                subject.kind,
-                subject.id,
-                extra={"payment_id": payment.id, "alert": "intent_missing"},
-            )
-            await self._note(payment, "abandoned_at")
-            return None
-
-    async def _search(self, payment: Payment, attempt: Attempt) -> Payment:
-        """Looks for what came of an attempt whose key tells nothing any more."""
-        found = await self._listed(payment, attempt)
-        if not found:  # Stripe has nothing of it, as if it had refused
-            await self._swap(payment, attempt, replace(attempt, state=AttemptState.REFUSED))
-        for answer in found:
-            payment = await self._join(payment, answer)
-        return payment
-
-    async def _listed(self, payment: Payment, attempt: Attempt) -> list[Answer]:
-        since, until = attempt.started_at - _CLOCK_SLACK, self._clock.now() + _CLOCK_SLACK
-        answers = await self._means.list(attempt.ui, since, until)
-        return [answer for answer in answers if answer.payment_id == payment.id]
-
-    async def _cancel(self, payment: Payment, subject: Subject) -> Payment:
-        """Ends an intent or a session, and records what became of it.
-
-        Raises:
-            PaymentProcessing: the bank has it.
-        """
-        answer: Answer | None
-        refused = None
-        try:
-            answer = await self._means.end(subject)
-        except GatewayRefused as error:
-            refused, answer = error, await self._read(payment, subject)  # so how does it stand?
-        if answer is None:
-            return payment
-        payment = await self._join(payment, answer)
-        if answer.step == "processing":
-            raise PaymentProcessing
-        if refused is not None and answer.is_payable:
-            raise refused  # our key may not cancel, for example
-        return payment
-
-    async def _join(self, payment: Payment, answer: Answer) -> Payment:
-        """Records an answer of Stripe's about a payment."""
-        return await self._observe(payment, numbered(answer.observed, payment.reads))
-
-    async def _note(self, payment: Payment, what: str) -> Payment:
-        """Records something that the shop itself did with a payment."""
-        when = int(self._clock.now().timestamp())
-        return await self._observe(payment, {order_key(payment.id): {what: when}})
-
-    async def _observe(self, payment: Payment, news: Facts) -> Payment:
-        target = Target.of(payment)
-
-        async def body(uow: UnitOfWork) -> Recorded | None:
-            return await self._fulfilment().observe(uow, target, news)
-
-        recorded = await self._run(body)
-        if recorded is None:
-            raise NotFound(f"There is no payment {payment.id} any more.")
-        recorded.log()
-        return recorded.payment
+        return (await self._ledger.fulfilment().record(uow, payment, slot, paid)).payment
 
     # --- looking -----------------------------------------------------------------------------
 
     async def get(self, payment_id: str, actor: Buyer) -> Payment:
         """See `PaymentService.get`."""
         find = partial(self._find, payment_id=payment_id, actor=actor)
-        return await self._run(find, read_only=True)
+        return await self._ledger.run(find, read_only=True)
 
     async def _find(self, uow: UnitOfWork, payment_id: str, actor: Buyer) -> Payment:
         # Ids of ours and of Stripe's are ASCII; anything else no store need be asked for.
@@ -451,7 +314,7 @@ class PaymentCore:
     async def history(self, buyer: Buyer, limit: int, before: str | None) -> list[Payment]:
         """See `PaymentService.history`."""
         require_limit(limit)
-        return await self._run(
+        return await self._ledger.run(
             lambda uow: uow.payments.of_buyer(buyer.id, limit, before), read_only=True
         )
 
@@ -472,34 +335,16 @@ class PaymentCore:
 
     async def _read_again(self, payment: Payment) -> Payment:
         """Asks Stripe how an open payment stands."""
-        payment = await self._numbered(payment)
+        payment = await self._ledger.numbered(Target.of(payment))
         answers: list[Answer | None] = []
         if known := payable(payment):
-            answers += [await self._read(payment, subject) for subject in known]
+            answers += [await self._steps.read(payment, subject) for subject in known]
         elif payment.attempt is not None:
-            answers += await self._listed(payment, payment.attempt)
+            answers += await self._steps.listed(payment, payment.attempt)
         for answer in answers:
             if answer is not None:
-                payment = await self._join(payment, answer)
+                payment = await self._steps.join(payment, answer)
         return await self.get(payment.id, SYSTEM)
-
-    async def _numbered(self, payment: Payment) -> Payment:
-        """The payment with the next number taken, for a read of Stripe."""
-
-        async def body(uow: UnitOfWork) -> Payment:
-            await uow.slots.lock(payment.buyer_id, payment.product)
-            return await self._number(uow, payment)
-
-        return await self._run(body)
-
-    async def _number(self, uow: UnitOfWork, payment: Payment) -> Payment:
-        """See `_numbered`; its slot is locked."""
-        current = await uow.payments.lock(payment.buyer_id, payment.id)
-        if current is None:
-            raise NotFound(f"There is no payment {payment.id} any more.")
-        numbered = replace(current, reads=current.reads + 1)
-        await uow.payments.save(numbered)
-        return numbered
 
     # --- ending ------------------------------------------------------------------------------
 
@@ -515,24 +360,24 @@ class PaymentCore:
             await self._undo(payment)
             return None
 
-        return await self._until_settled(round_)
+        return await until_settled(self._clock, round_)
 
     async def _undo(self, payment: Payment) -> None:
         """One step towards a payment that can no longer be paid."""
-        step = await self._run(partial(self._unwanted, payment=payment))
+        step = await self._ledger.run(partial(self._unwanted, payment=payment))
         match step:
             case Send(payment):
-                await self._join(payment, await self._send(step))
+                await self._steps.join(payment, await self._steps.send(step))
             case Search(payment, attempt):
-                await self._search(payment, attempt)
+                await self._steps.search(payment, attempt)
             case Cancel(payment, subject):
-                await self._cancel(payment, subject)
+                await self._steps.end(payment, subject)
 
-    async def _unwanted(self, uow: UnitOfWork, payment: Payment) -> Step | None:
+    async def _unwanted(self, uow: UnitOfWork, payment: Payment) -> Action | None:
         """The next step, for a payment that nobody wants; None when it has ended. It is given up
         while it is locked, for a create may be about to send it once more."""
         slot = await uow.slots.lock(payment.buyer_id, payment.product)
-        numbered = await self._number(uow, payment)
+        numbered = await self._ledger.next_number(uow, Target.of(payment))
         if not is_open(numbered):
             return None
         step = next_step(numbered, self._clock.now(), wanted=False, livemode=self._gateway.livemode)
@@ -544,12 +389,12 @@ class PaymentCore:
     async def _give_up(self, uow: UnitOfWork, payment: Payment, slot: str | None) -> None:
         """Ends a locked payment that nothing at Stripe can pay."""
         gone = {order_key(payment.id): {"abandoned_at": int(self._clock.now().timestamp())}}
-        await self._fulfilment().record(uow, payment, slot, gone)
+        await self._ledger.fulfilment().record(uow, payment, slot, gone)
 
     async def _withdraw(self, payment: Payment) -> Payment:
         """Takes back an offer: the payment must not be paid any more. If it is paid all the
         same, it is fulfilled and a person is told."""
-        await self._note(payment, "withdrawn_at")
+        await self._steps.note(payment, "withdrawn_at")
         try:
             return await self.cancel(payment.id, SYSTEM)
         except (NotCancelable, PaymentProcessing):
@@ -586,7 +431,9 @@ class PaymentCore:
         trusted = {suspicion.id: told for suspicion in suspicions(payment)}
         if not trusted:
             return payment
-        return await self._observe(payment, {order_key(payment.id): {"trusted": trusted}})
+        return await self._ledger.observe(
+            Target.of(payment), {order_key(payment.id): {"trusted": trusted}}
+        )
 
     # --- without money -----------------------------------------------------------------------
 
@@ -603,7 +450,7 @@ class PaymentCore:
         async def body(uow: UnitOfWork) -> tuple[Payment, Payment | None]:
             return await self._grant(uow, buyer, product, actor, reason)
 
-        granted, opened = await self._run(body)
+        granted, opened = await self._ledger.run(body)
         if opened is not None and not product.terms.repeatable:
             await self._spare(opened)
         return granted
@@ -647,15 +494,5 @@ class PaymentCore:
     def _require_stripe(self) -> None:
         """Refuses a step that leads to Stripe before anything of it is written, where it cannot
         be taken."""
-        if is_joined(self._store):
+        if self._ledger.is_joined:
             raise CannotJoin
-
-    def _fulfilment(self) -> Fulfilment:
-        return Fulfilment(self._clock.now(), self._hook, self._policy)
-
-    async def _run(
-        self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
-    ) -> T:
-        if not read_only and is_slow(self._hook):
-            return await settle(self._store.run(body, alone=True))
-        return await settle(self._store.run(body, read_only=read_only))

@@ -35,7 +35,7 @@ class Order:
         return (
             payment.amount == self.quote.amount
             and payment.terms == self.product.terms
-            and payment.ui == self.way.ui
+            and self.way.fits(payment)
         )
 
 
@@ -90,16 +90,23 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Introduce:
+    """Learn first who the buyer is to Stripe, then look again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Abandon:
     """The payment is not wanted any more, and nothing at Stripe can pay it."""
 
     payment: Payment
 
 
-Step = Finished | Send | Search | Reuse | Cancel
+Action = Send | Search | Reuse | Cancel
+"""Something to be asked of Stripe about a payment."""
+Step = Finished | Action | Introduce
 
 
-def next_step(payment: Payment, now: datetime, *, wanted: bool, livemode: bool) -> Step | Abandon:
+def next_step(payment: Payment, now: datetime, *, wanted: bool, livemode: bool) -> Action | Abandon:
     """What to do with the payment that a slot holds. Pure; each row says why.
 
     Args:

@@ -40,6 +40,7 @@ class PaymentService:
         on_purchase: PurchaseHook | None = None,
         policy: Policy = DEFAULT,
         return_origins: Collection[str] | None = None,
+        customers: bool = False,
     ) -> None:
         """Puts the service together.
 
@@ -54,6 +55,9 @@ class PaymentService:
             return_origins: The sites that Stripe's page may send a buyer back to, such as
                 `["https://shop.example"]`. By default any that `create` is given: set it where
                 that address may come from a browser.
+            customers: Whether each buyer pays as a customer of Stripe's, of which there is one for
+                each: their payments are together there, and what they paid with before is offered
+                again. `create(setup_future_usage=...)` makes one in any case.
 
         Raises:
             ConfigurationError: one of them is async, or an origin is none.
@@ -61,7 +65,14 @@ class PaymentService:
         clock = clock or SystemClock()
         require_sync(type(self).__name__, store, gateway, catalog.get, clock.sleep, on_purchase)
         self._core = PaymentCore(
-            store, gateway, catalog, clock, on_purchase, policy, return_origins
+            store,
+            gateway,
+            catalog,
+            clock,
+            on_purchase,
+            policy,
+            return_origins,
+            customers=customers,
         )
 
     def create(
@@ -167,6 +178,21 @@ class PaymentService:
         """
         return drive(self._core.refund(payment_id, actor, amount, reason, request_id))
 
+    def portal(self, buyer: Buyer, *, return_url: str) -> str:
+        """The address of Stripe's customer portal for a buyer, where they see their receipts and
+        what they pay with: https://docs.stripe.com/customer-management
+
+        Whoever has it is that buyer there, for a while: send the buyer to it, and keep it nowhere.
+
+        Args:
+            buyer: Whose; one who is no customer of Stripe's yet becomes one.
+            return_url: Where its way back leads to.
+
+        Raises:
+            InvalidRequest: `return_url` is no address, or not an allowed one.
+        """
+        return drive(self._core.portal(buyer, return_url))
+
     def trust(self, payment_id: str, *, actor: Buyer, reason: str) -> Payment:
         """Lays to rest what Stripe or a card network suspects of a payment by now: the reviews of
         it are closed, and access that a policy had suspended comes back.
@@ -203,6 +229,7 @@ class AsyncPaymentService:
         on_purchase: PurchaseHook | None = None,
         policy: Policy = DEFAULT,
         return_origins: Collection[str] | None = None,
+        customers: bool = False,
     ) -> None:
         """See `PaymentService`.
 
@@ -212,7 +239,14 @@ class AsyncPaymentService:
         require_async(type(self).__name__, store, gateway, on_purchase)
         clock = clock or AsyncSystemClock()
         self._core = PaymentCore(
-            store, gateway, catalog, clock, on_purchase, policy, return_origins
+            store,
+            gateway,
+            catalog,
+            clock,
+            on_purchase,
+            policy,
+            return_origins,
+            customers=customers,
         )
 
     async def create(
@@ -259,6 +293,10 @@ class AsyncPaymentService:
     ) -> Refund:
         """See `PaymentService.refund`."""
         return await self._core.refund(payment_id, actor, amount, reason, request_id)
+
+    async def portal(self, buyer: Buyer, *, return_url: str) -> str:
+        """See `PaymentService.portal`."""
+        return await self._core.portal(buyer, return_url)
 
     async def trust(self, payment_id: str, *, actor: Buyer, reason: str) -> Payment:
         """See `PaymentService.trust`."""

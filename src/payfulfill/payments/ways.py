@@ -41,8 +41,8 @@ class Options(TypedDict, total=False):
         automatic_tax: Whether Stripe reckons taxes, which may then come on top of the quote:
             https://docs.stripe.com/tax
         setup_future_usage: Keeps the way in which they paid for later payments, which the buyer
-            makes (`"on_session"`) or you make for them (`"off_session"`):
-            https://docs.stripe.com/payments/save-during-payment
+            makes (`"on_session"`) or you make for them (`"off_session"`). They pay as a customer of
+            Stripe's, who is made if need be: https://docs.stripe.com/payments/save-during-payment
         receipt_email: Where Stripe sends its receipt.
         statement_descriptor: For the buyer's bank statement; not for cards.
         statement_descriptor_suffix: The same for cards.
@@ -72,8 +72,26 @@ class Way:
     receipt_email: str | None = field(default=None, repr=False)
     statement_descriptor: str | None = None
     statement_descriptor_suffix: str | None = None
+    as_customer: bool = False
+    """Whether they pay as a customer of Stripe's, and"""
     customer: str | None = None
-    """Stripe's id of the buyer."""
+    """the customer's id, once known."""
+
+    @property
+    def lacks_customer(self) -> bool:
+        """Whether it is to be found out who they are to Stripe."""
+        return self.as_customer and self.customer is None
+
+    def fits(self, payment: Payment) -> bool:
+        """Whether an open payment was opened to be paid just so."""
+        asked = payment.attempt.parameters if payment.attempt is not None else {}
+        of_intent = asked.get("payment_intent_data", asked)
+        return (
+            payment.ui == self.ui
+            and of_intent.get("setup_future_usage") == self.setup_future_usage
+            and bool(asked.get("allow_promotion_codes")) == self.allow_promotion_codes
+            and bool(asked.get("automatic_tax")) == self.automatic_tax
+        )
 
     def check(self, origins: Collection[str] | None) -> None:
         """Passes when it makes sense.

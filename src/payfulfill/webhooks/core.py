@@ -8,14 +8,13 @@ open. We answer 2xx for what is durable, and for nothing else.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Final, TypeVar
 
-from payfulfill.colour import settle
 from payfulfill.errors import (
     CannotJoin,
     Conflict,
@@ -25,8 +24,9 @@ from payfulfill.errors import (
     Unavailable,
 )
 from payfulfill.facts import join
-from payfulfill.fulfilment import Fulfilment, Recorded, numbered
-from payfulfill.joined import gateway_beside, is_joined
+from payfulfill.fulfilment import Recorded, numbered
+from payfulfill.joined import gateway_beside
+from payfulfill.ledger import Ledger
 from payfulfill.models import (
     EventStatus,
     OutcomeKind,
@@ -45,7 +45,6 @@ from payfulfill.ports import (
     Taken,
     Target,
     UnitOfWork,
-    is_slow,
 )
 from payfulfill.refunding import COMMAND
 from payfulfill.refunds import RefundCore
@@ -110,13 +109,11 @@ class WebhookCore:
         hook: PurchaseHook | None,
         policy: Policy,
     ) -> None:
-        self._store = store
+        self._ledger = Ledger(store, clock, hook, policy)
         self._gateway = gateway_beside(store, gateway)
         self._verifier = Verifier(secrets)
         self._clock = clock
-        self._hook = hook
-        self._policy = policy
-        self._refunds = RefundCore(store, gateway, clock, hook, policy)
+        self._refunds = RefundCore(self._ledger, gateway, clock)
 
     async def handle(self, body: bytes, header: str | bytes | None) -> WebhookOutcome:
         """See `WebhookHandler.handle`."""
@@ -161,18 +158,18 @@ class WebhookCore:
         """Does what can be done of an event, and says what became of it."""
         try:
             try:
-                step = await self._run(partial(self._first, work=work))
+                step = await self._ledger.run(partial(self._first, work=work))
                 while isinstance(step, Look):
                     step = await self._look(step)
                 ending = step
             except Unavailable:
                 raise
             except Exception as error:  # its content, a hook or we are at fault: it is kept
-                if is_joined(self._store):
+                if self._ledger.is_joined:
                     raise
                 ending = await self._park(work, error)
         except Unavailable as error:
-            if is_joined(self._store):
+            if self._ledger.is_joined:
                 raise
             log.warning("Not acknowledged: %s", error, extra=about(work.event))
             return outcome(work.event, Ending(OutcomeKind.UNAVAILABLE, error.code))
@@ -230,7 +227,7 @@ class WebhookCore:
             return MISSING
         if reading.whose is not None:  # a claim names the payment, and nothing yet the intent
             return Read(reading.whose, None)
-        recorded = await self._fulfilment().record(
+        recorded = await self._ledger.fulfilment().record(
             uow, taken.payment, taken.slot, reading.facts, taken.siblings
         )
         return await self._go_on(uow, reading, recorded)
@@ -267,9 +264,9 @@ class WebhookCore:
         except (Unavailable, GatewayRefused) as error:
             missing = isinstance(error, GatewayRefused) and error.reason == "resource_missing"
             if not missing:  # Stripe is away, or our key is not right: no fault of the event's
-                return await self._run(partial(self._postpone, work=look.work, error=error))
+                return await self._ledger.run(partial(self._postpone, work=look.work, error=error))
             answer = None  # our account has no such object
-        return await self._run(partial(self._after, look=look, answer=answer))
+        return await self._ledger.run(partial(self._after, look=look, answer=answer))
 
     async def _ask(self, subject: Subject) -> Observed:
         if subject.kind == "intent":
@@ -299,7 +296,7 @@ class WebhookCore:
         facts = belonging(reading, intent_id)
         if answer is not None:
             facts = join(facts, answer.facts if number is None else numbered(answer, number))
-        recorded = await self._fulfilment().observe(uow, target, facts)
+        recorded = await self._ledger.fulfilment().observe(uow, target, facts)
         if recorded is None:
             return MISSING
         if number is None:  # now it is known whose it is
@@ -323,7 +320,7 @@ class WebhookCore:
         log.error(
             "Event %s could not be handled", work.event.id, exc_info=error, extra=about(work.event)
         )
-        return await self._run(partial(self._keep, work=work, error=error))
+        return await self._ledger.run(partial(self._keep, work=work, error=error))
 
     async def _keep(self, uow: UnitOfWork, work: Work, error: Exception) -> Ending:
         ending = Ending(OutcomeKind.PENDING, _named(error))
@@ -348,10 +345,10 @@ class WebhookCore:
 
     async def process_pending(self, limit: int) -> list[WebhookOutcome]:
         """See `WebhookHandler.process_pending`."""
-        if is_joined(self._store):
+        if self._ledger.is_joined:
             raise CannotJoin("process_pending() may call Stripe; use it with the store itself")
         now = self._clock.now()
-        due = await self._run(lambda uow: uow.events.due(now, limit), read_only=True)
+        due = await self._ledger.run(lambda uow: uow.events.due(now, limit), read_only=True)
         return [await self._try_again(row) for row in due]
 
     async def _try_again(self, row: StoredEvent) -> WebhookOutcome:
@@ -367,7 +364,7 @@ class WebhookCore:
         event = Event(id=row.id, type=row.type)
         work = Work(event, Reading(), row)
         try:
-            taken = await self._run(partial(self._lease, row=row))
+            taken = await self._ledger.run(partial(self._lease, row=row))
             if isinstance(taken, Ending):
                 return outcome(event, taken)
             work = work._replace(row=taken)
@@ -375,7 +372,7 @@ class WebhookCore:
             with suppress(GatewayRefused, Conflict):  # it was noted that there will be none
                 await self._refunds.resume(taken)
         except Unavailable as error:
-            ending = await self._run(partial(self._postpone, work=work, error=error))
+            ending = await self._ledger.run(partial(self._postpone, work=work, error=error))
         except Exception as error:
             ending = await self._park(work, error)
         report(event, ending)
@@ -440,18 +437,6 @@ class WebhookCore:
             payment_id=row.payment_id,
             opened_at=self._clock.now(),
         )
-
-    # --- ports ---------------------------------------------------------------------------------
-
-    def _fulfilment(self) -> Fulfilment:
-        return Fulfilment(self._clock.now(), self._hook, self._policy)
-
-    async def _run(
-        self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
-    ) -> T:
-        if not read_only and is_slow(self._hook):
-            return await settle(self._store.run(body, alone=True))
-        return await settle(self._store.run(body, read_only=read_only))
 
 
 def _says(row: StoredEvent, ending: Ending) -> bool:
