@@ -155,16 +155,14 @@ def failed_and_paid_on_another_page(tell: Teller) -> None:
     tell.pay_page(tell.open_page())
 
 
-def failed_and_declined_on_another_page(tell: Teller) -> None:
+def failed_and_begun_on_another_page(tell: Teller) -> None:
     failed_later(tell)
-    tell.decline_page(tell.open_page())
+    tell.pay_page(tell.open_page(), later=True)
 
 
 def failed_and_expired(tell: Teller) -> None:
     failed_later(tell)
-    page = tell.open_page()
-    tell.decline_page(page)
-    tell.expire_page(page)
+    tell.expire_page(tell.open_page())
 
 
 def expired(tell: Teller) -> None:
@@ -300,9 +298,9 @@ STORIES: Final = (
         lost=True,
     ),
     Story(
-        "failed, and declined on another page",
-        failed_and_declined_on_another_page,
-        "payment_pending",
+        "failed, and begun on another page",
+        failed_and_begun_on_another_page,
+        "payment_processing",
         ["pending"],
         lost=True,
     ),
@@ -324,7 +322,9 @@ STORIES: Final = (
         lost=True,
     ),
     Story("a promotion code, and refunded", promotion_code_and_refunded, "revoked", ["refunded"]),
-    Story("a promotion code, and paid later", promotion_code_and_paid_later, "owned", ["succeeded"]),
+    Story(
+        "a promotion code, and paid later", promotion_code_and_paid_later, "owned", ["succeeded"]
+    ),
     Story(
         "a promotion code on the page that failed",
         promotion_code_on_the_page_that_failed,

@@ -76,11 +76,10 @@ class Stripe(FakeGateway):
 
     @property
     def is_paid(self) -> bool:
-        """Whether anything was paid as yet, or a page was left by which there was nothing to pay."""
-        done = ("paid", "no_payment_required")
-        return any(intent["status"] == "succeeded" for intent in self._intents.values()) or any(
-            session["payment_status"] in done for session in self.checkout._sessions.values()
-        )
+        """Whether anything was paid as yet, or there was nothing to pay."""
+        pages = [one["payment_status"] for one in self.checkout._sessions.values()]
+        intents = [one["status"] for one in self._intents.values()]
+        return "succeeded" in intents or "no_payment_required" in pages
 
     def show(self, state: int) -> None:
         """Answers reads as it did then. Nothing is changed any more."""
@@ -151,8 +150,8 @@ class Teller:
         intent = self.stripe.checkout.pay(session, later=later, discount=discount, tax=tax)
         told: Changes = []
         if intent is not None:
-            told = self._created(intent) if first else []
-            told += [("payment_intent.processing", self._intent(intent))] if later else self._paid(intent)
+            told += self._created(intent) if first else []
+            told += self._begun(intent) if later else self._paid(intent)
         self._tell(*told, ("checkout.session.completed", self._session(session)))
         return intent or ""
 
@@ -181,7 +180,7 @@ class Teller:
     def process(self, intent: str) -> None:
         """The bank takes its time."""
         self.stripe.process(intent)
-        self._tell(("payment_intent.processing", self._intent(intent)))
+        self._tell(*self._begun(intent))
 
     def act(self, intent: str) -> None:
         """The bank asks for more."""
@@ -270,6 +269,9 @@ class Teller:
         held = {**self._intent(intent), **new, "latest_charge": None, "last_payment_error": None}
         return [("payment_intent.created", held)]
 
+    def _begun(self, intent: str) -> Changes:
+        return [("payment_intent.processing", self._intent(intent))]
+
     def _paid(self, intent: str) -> Changes:
         held = self._intent(intent)
         charge = succeeded_charge(held, created=self._now())
@@ -336,6 +338,11 @@ class Story:
     def ending(self) -> Ending:
         """How it ends."""
         return Ending(self.access, tuple(self.statuses), tuple(self.reviews))
+
+    @property
+    def earns(self) -> bool:
+        """Whether what was paid is ever what was asked for."""
+        return "review" not in self.statuses
 
     def told(self, buyer: Buyer = ADA) -> Teller:
         """Tells it, of a buyer."""

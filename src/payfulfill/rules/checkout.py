@@ -19,6 +19,7 @@ class Sales(NamedTuple):
         open: The sessions that can still be paid, by id.
         done: What is known of the completed session, by the intent that paid it; by its own id
             where it asked for no money.
+        past: The intents that failed to settle, or that are over: another page is in use.
         over: The intents that nobody can pay any more, though Stripe has them open.
         free: The completed sessions that asked for no money, as intents that were paid.
         any: Whether there are sessions.
@@ -27,6 +28,7 @@ class Sales(NamedTuple):
     flexible: bool
     open: Mapping[str, Fact]
     done: Mapping[str, Fact]
+    past: frozenset[str]
     over: frozenset[str]
     free: list[tuple[str, Fact]]
     any: bool
@@ -41,7 +43,7 @@ def sales(payment: Payment, facts: Facts) -> Sales:
     every = sessions(facts)
     flexible = any(_allowances(payment))
     if not every:
-        return Sales(flexible, {}, {}, frozenset(), [], any=False)
+        return Sales(flexible, {}, {}, frozenset(), frozenset(), [], any=False)
     done, free = {}, []
     for id, session in every:
         if session["status"] != COMPLETE:
@@ -50,22 +52,25 @@ def sales(payment: Payment, facts: Facts) -> Sales:
         done[paid_by] = session
         if session["payment"] == "no_payment_required":
             free.append((id, _as_intent(session)))
+    # Where a delayed payment failed, another session can be opened: it is all over only once that
+    # one has expired.
+    expired = any(session["status"] == EXPIRED for _, session in every)
+    past = frozenset(_past([session for _, session in every]))
     return Sales(
         flexible,
         {id: session for id, session in every if session["status"] == OPEN},
         done,
-        frozenset(_over([session for _, session in every])),
+        past,
+        past if expired else frozenset(),
         free,
         any=True,
     )
 
 
-def _over(every: list[Fact]) -> Iterator[str]:
-    """The intents of sessions that expired. Where a delayed payment failed, another session can
-    be opened: so its intent is over only once that one has expired."""
-    expired = any(session["status"] == EXPIRED for session in every)
+def _past(every: list[Fact]) -> Iterator[str]:
+    """The intents of sessions that expired, or whose payment failed to settle."""
     for session in every:
-        if session["status"] == EXPIRED or (expired and is_failed(session)):
+        if session["status"] == EXPIRED or is_failed(session):
             yield from session.get("intent", ())
 
 
