@@ -228,7 +228,7 @@ def check_origins(origins: Collection[str] | None) -> None:
         ConfigurationError: one cannot, or it is a single string, which is a collection of letters.
     """
     if isinstance(origins, str):
-        raise ConfigurationError("return_origins is a list, even when there is one")
+        raise ConfigurationError("origins are a list, even when there is one")
     for each in origins or ():
         if not _ORIGIN.fullmatch(each) or _origin(each) is None:
             raise ConfigurationError(f"{each!r} is no origin such as https://shop.example")
