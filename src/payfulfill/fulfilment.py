@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from payfulfill.colour import settle
 from payfulfill.errors import PayfulfillError
-from payfulfill.facts import SUCCEEDED, intents, join, sessions
+from payfulfill.facts import intents, join, sessions
 from payfulfill.ids import new_id
 from payfulfill.models import (
     Facts,
@@ -127,7 +127,7 @@ class Fulfilment:
             status=standing.status,
             succeeded_at=standing.paid_at,
             purchase_id=purchase_id,
-            intent_id=_in_use(payment, facts),
+            intent_id=standing.intent_id,
             intent_status=standing.intent_status,
             last_error=standing.last_error,
         )
@@ -284,15 +284,6 @@ class Fulfilment:
             payment_id=payment_id,
             opened_at=self.now,
         )
-
-
-def _in_use(payment: Payment, facts: Facts) -> str | None:
-    """The intent that a payment is paid by, or may be: one that was paid before all others."""
-    every = intents(facts)
-    paid = [id for id, intent in every if intent["status"] == SUCCEEDED]
-    if paid:
-        return payment.intent_id if payment.intent_id in paid else paid[0]
-    return payment.intent_id or next((id for id, _ in every), None)
 
 
 def numbered(observed: Observed, number: int) -> Facts:

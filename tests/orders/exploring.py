@@ -135,7 +135,8 @@ class Explorer:
     # --- looking -----------------------------------------------------------------------------
 
     def _check_nothing_for_nothing(self, point: Point) -> None:
-        if not self.stripe.is_paid and self._decision(point.tables).allowed:
+        earned = self.stripe.is_paid and self.story.earns
+        if not earned and self._decision(point.tables).allowed:
             raise Violation(f"{self.story.name}: access without payment, after {point.way}")
 
     def _expect(self, point: Point) -> None:

@@ -48,14 +48,15 @@ class Ending:
 
 def seen(tables: Tables) -> str:
     """What must not depend on the order: all but the numbers of looks at Stripe, the reviews
-    that were opened and passed, and what was displayed before an intent ended."""
+    that were opened and passed, what was known when one was opened, and what of the looks is
+    displayed no more."""
     kept: Tables = {name: tables[name] for name in ("purchases", "slots", "refs")}
     kept["payments"] = without_numbers(tables["payments"])
     for payment in kept["payments"].values():
         for fact in payment["facts"].values():
-            if "step" in fact:
-                fact["step"] = fact["step"][1] if fact["status"] == "open" else None
-    kept["reviews"] = {key: one for key, one in tables["reviews"].items() if one.closed_at is None}
+            fact.pop("step", None)  # the payment's `intent_status` is what is displayed of it
+    opened = {key: one for key, one in tables["reviews"].items() if one.closed_at is None}
+    kept["reviews"] = {key: {**_fields(one), "detail": None} for key, one in opened.items()}
     return words(kept)
 
 
@@ -69,17 +70,18 @@ def words(tables: Tables) -> str:
 
 
 def without_numbers(payments: Table) -> Table:
-    """Payments, and of each number of a look at Stripe only whether a later one was taken: the
-    next one is above them all."""
+    """Payments, and of the numbers of looks at Stripe only which are above which: the next one is
+    above them all."""
     kept = {}
     for key, payment in payments.items():
         row = _fields(payment)
         row["facts"] = {subject: dict(fact) for subject, fact in payment.facts.items()}
+        taken = {fact["step"][0] for fact in row["facts"].values() if "step" in fact}
+        order = sorted({*taken, payment.reads}, reverse=True)
         for fact in row["facts"].values():
-            for name in ("step", "standing"):
-                if name in fact:
-                    number, value = fact[name]
-                    fact[name] = [number < payment.reads, value]
+            if "step" in fact:
+                number, value = fact["step"]
+                fact["step"] = [order.index(number), value]
             if "standing" in fact:
                 fact["standing"] = fact["standing"][1]
         row["reads"] = 0

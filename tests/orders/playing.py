@@ -129,8 +129,9 @@ class Player:
 
     async def _tables(self, uow: UnitOfWork) -> Tables:
         """What is told of the buyer, and every review that is open."""
-        buyer_id, payments = self.teller.buyer.id, self.teller.payments
-        ids = [payment.id for payment in payments] + [str(each.intent_id) for each in payments]
+        buyer_id, last = self.teller.buyer.id, self.stripe.states[-1]
+        ids = [payment.id for payment in self.teller.payments]
+        ids += [*last["_intents"], *last["_sessions"]]
         refs = {id: await uow.refs.get(id) for id in ids}
         return {
             "slots": {(buyer_id, DESIGN): await uow.slots.lock(buyer_id, DESIGN)},

@@ -129,6 +129,104 @@ def looked_at(tell: Teller) -> None:
     tell.doubt(bought(tell))
 
 
+# --- on Stripe's own page ----------------------------------------------------------------------
+
+
+def bought_there(tell: Teller) -> str:
+    return tell.pay_page(tell.open_page())
+
+
+def declined_then_bought_there(tell: Teller) -> None:
+    page = tell.open_page()
+    tell.decline_page(page)
+    tell.pay_page(page)
+
+
+def paid_later(tell: Teller) -> None:
+    tell.succeed(tell.pay_page(tell.open_page(), later=True))
+
+
+def failed_later(tell: Teller) -> None:
+    tell.decline(tell.pay_page(tell.open_page(), later=True))
+
+
+def failed_and_paid_on_another_page(tell: Teller) -> None:
+    failed_later(tell)
+    tell.pay_page(tell.open_page())
+
+
+def failed_and_begun_on_another_page(tell: Teller) -> None:
+    failed_later(tell)
+    tell.pay_page(tell.open_page(), later=True)
+
+
+def failed_and_expired(tell: Teller) -> None:
+    failed_later(tell)
+    tell.expire_page(tell.open_page())
+
+
+def expired(tell: Teller) -> None:
+    tell.expire_page(tell.open_page())
+
+
+def tried_and_expired(tell: Teller) -> None:
+    page = tell.open_page()
+    tell.decline_page(page)
+    tell.expire_page(page)
+
+
+def expired_and_bought_anew(tell: Teller) -> None:
+    tried_and_expired(tell)
+    tell.pay_page(tell.open_page())
+
+
+def promotion_code(tell: Teller) -> str:
+    page = tell.open_page(allow_promotion_codes=True)
+    tell.decline_page(page)  # at the full price
+    return tell.pay_page(page, discount=HALF)
+
+
+def promotion_code_and_refunded(tell: Teller) -> None:
+    tell.refund(promotion_code(tell))
+
+
+def promotion_code_and_paid_later(tell: Teller) -> None:
+    page = tell.open_page(allow_promotion_codes=True)
+    tell.succeed(tell.pay_page(page, later=True, discount=HALF))
+
+
+def promotion_code_on_the_page_that_failed(tell: Teller) -> None:
+    page = tell.open_page(allow_promotion_codes=True)
+    tell.decline(tell.pay_page(page, later=True, discount=HALF))
+    tell.pay_page(tell.open_page(allow_promotion_codes=True))
+
+
+def nothing_left_to_pay(tell: Teller) -> None:
+    tell.pay_page(tell.open_page(allow_promotion_codes=True), discount=PRICE)
+
+
+def taxed(tell: Teller) -> None:
+    tell.pay_page(tell.open_page(automatic_tax=True), tax=760)
+
+
+def discount_that_was_not_allowed(tell: Teller) -> None:
+    tell.pay_page(tell.open_page(), discount=HALF)
+
+
+def tax_that_was_not_allowed(tell: Teller) -> None:
+    tell.pay_page(tell.open_page(allow_promotion_codes=True), tax=760)
+
+
+def refunded_in_parts_there(tell: Teller) -> None:
+    intent = bought_there(tell)
+    tell.refund(intent, HALF)
+    tell.refund(intent, HALF)
+
+
+def disputed_there(tell: Teller) -> None:
+    tell.dispute(bought_there(tell))
+
+
 CAREFUL: Final = Policy(fraud_warnings="suspend", radar_reviews="suspend")
 
 STORIES: Final = (
@@ -187,4 +285,69 @@ STORIES: Final = (
     Story("warned, and refunded", warned_and_refunded, "revoked", ["refunded"], ["warning"]),
     Story("looked at", looked_at, "owned", ["succeeded"]),
     Story("looked at, on hold", looked_at, "owned", ["succeeded"], policy=CAREFUL),
+    Story("bought there", bought_there, "owned", ["succeeded"]),
+    Story("bought there, with the answer lost", bought_there, "owned", ["succeeded"], lost=True),
+    Story("declined, then bought there", declined_then_bought_there, "owned", ["succeeded"]),
+    Story("paid later", paid_later, "owned", ["succeeded"]),
+    Story("failed later", failed_later, "payment_pending", ["pending"]),
+    Story(
+        "failed, and paid on another page",
+        failed_and_paid_on_another_page,
+        "owned",
+        ["succeeded"],
+        lost=True,
+    ),
+    Story(
+        "failed, and begun on another page",
+        failed_and_begun_on_another_page,
+        "payment_processing",
+        ["pending"],
+        lost=True,
+    ),
+    Story("failed, and expired", failed_and_expired, "not_owned", ["canceled"]),
+    Story("expired", expired, "not_owned", ["canceled"]),
+    Story("tried, and expired", tried_and_expired, "not_owned", ["canceled"]),
+    Story(
+        "expired, and bought anew",
+        expired_and_bought_anew,
+        "owned",
+        ["canceled", "succeeded"],
+    ),
+    Story("a promotion code", promotion_code, "owned", ["succeeded"]),
+    Story(
+        "a promotion code, with the answer lost",
+        promotion_code,
+        "owned",
+        ["succeeded"],
+        lost=True,
+    ),
+    Story("a promotion code, and refunded", promotion_code_and_refunded, "revoked", ["refunded"]),
+    Story(
+        "a promotion code, and paid later", promotion_code_and_paid_later, "owned", ["succeeded"]
+    ),
+    Story(
+        "a promotion code on the page that failed",
+        promotion_code_on_the_page_that_failed,
+        "owned",
+        ["succeeded"],
+        lost=True,
+    ),
+    Story("nothing left to pay", nothing_left_to_pay, "owned", ["succeeded"]),
+    Story("taxed", taxed, "owned", ["succeeded"]),
+    Story(
+        "a discount that was not allowed",
+        discount_that_was_not_allowed,
+        "payment_in_review",
+        ["review"],
+        ["amount_mismatch"],
+    ),
+    Story(
+        "a tax that was not allowed",
+        tax_that_was_not_allowed,
+        "payment_in_review",
+        ["review"],
+        ["amount_mismatch"],
+    ),
+    Story("refunded in parts there", refunded_in_parts_there, "revoked", ["refunded"]),
+    Story("disputed there", disputed_there, "suspended", ["disputed"], ["disputed"]),
 )

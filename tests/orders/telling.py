@@ -6,13 +6,14 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from tests.orders.looking import Ending, Tables
 
 from payfulfill import Buyer, PaymentService, Policy, Product, ProductRef, StaticCatalog, Terms
 from payfulfill.models import Payment, PaymentStatus
 from payfulfill.money import Money
+from payfulfill.payments.ways import Options
 from payfulfill.ports import UnitOfWork
 from payfulfill.pricing import FixedPrice
 from payfulfill.stores import MemoryStore
@@ -33,6 +34,10 @@ PRICE: Final = 4000
 CATALOG: Final = StaticCatalog(
     [Product(ref=DESIGN, title="Poster", pricing=FixedPrice(Money(PRICE, "USD")), terms=Terms())]
 )
+
+
+Changes = list[tuple[str, Any]]
+"""Types of events, and the objects that they tell of."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +69,23 @@ class Stripe(FakeGateway):
 
     def remember(self) -> int:
         """Keeps what it is like now; under which number."""
-        held = (self._intents, self._refunds, self._disputes)
-        self.states.append(
-            copy.deepcopy(dict(zip(("_intents", "_refunds", "_disputes"), held, strict=True)))
-        )
+        held = {name: vars(self)[name] for name in ("_intents", "_refunds", "_disputes")}
+        held["_sessions"] = self.checkout._sessions
+        self.states.append(copy.deepcopy(held))
         return len(self.states) - 1
 
     @property
     def is_paid(self) -> bool:
-        """Whether anything was paid as yet."""
-        return any(intent["status"] == "succeeded" for intent in self._intents.values())
+        """Whether anything was paid as yet, or there was nothing to pay."""
+        pages = [one["payment_status"] for one in self.checkout._sessions.values()]
+        intents = [one["status"] for one in self._intents.values()]
+        return "succeeded" in intents or "no_payment_required" in pages
 
     def show(self, state: int) -> None:
         """Answers reads as it did then. Nothing is changed any more."""
-        vars(self).update(self.states[state])
+        then = self.states[state]
+        vars(self).update({name: then[name] for name in ("_intents", "_refunds", "_disputes")})
+        vars(self.checkout).update(_intents=then["_intents"], _sessions=then["_sessions"])
         self.calls.clear()
 
 
@@ -124,17 +132,55 @@ class Teller:
         self.store.run(free)
         return self.buy()
 
+    def open_page(self, **options: Unpack[Options]) -> str:
+        """A payment is opened on Stripe's own page, or another page of the one that is open, of
+        which no event tells; its session's id."""
+        asked: Options = {"ui": "checkout", "success_url": "https://shop.example/", **options}
+        made = self.service.create(self.buyer, DESIGN, **asked)
+        self.payments = [one for one in self.payments if one.id != made.payment.id]
+        self.payments.append(made.payment)
+        return str(made.url).rpartition("/")[2]
+
+    def pay_page(
+        self, session: str, *, later: bool = False, discount: int = 0, tax: int = 0
+    ) -> str:
+        """The buyer pays on Stripe's page, or begins to; the intent's id, if there was any money
+        to be paid."""
+        first = self._is_untried(session)
+        intent = self.stripe.checkout.pay(session, later=later, discount=discount, tax=tax)
+        told: Changes = []
+        if intent is not None:
+            told += self._created(intent) if first else []
+            told += self._begun(intent) if later else self._paid(intent)
+        self._tell(*told, ("checkout.session.completed", self._session(session)))
+        return intent or ""
+
+    def decline_page(self, session: str) -> str:
+        """The bank says no, and the buyer stays on Stripe's page; the intent's id."""
+        first = self._is_untried(session)
+        intent = self.stripe.checkout.decline(session, "No.")
+        self._tell(*(self._created(intent) if first else []), *self._declined(intent))
+        return intent
+
+    def expire_page(self, session: str) -> None:
+        """Time runs out."""
+        tried = not self._is_untried(session)
+        self.stripe.checkout.expire(session)
+        told = [("checkout.session.expired", self._session(session))]
+        if tried:
+            intent = self._session(session)["payment_intent"]
+            told.append(("payment_intent.canceled", self._intent(intent)))
+        self._tell(*told)
+
     def decline(self, intent: str) -> None:
         """The bank says no."""
-        self.stripe.decline(intent)
-        held = self._intent(intent)
-        charge = failed_charge(held, message="No.", created=self._now())
-        self._tell(("charge.failed", charge), ("payment_intent.payment_failed", held))
+        self.stripe.decline(intent, "No.")
+        self._tell(*self._declined(intent), *self._settled(intent, "async_payment_failed"))
 
     def process(self, intent: str) -> None:
         """The bank takes its time."""
         self.stripe.process(intent)
-        self._tell(("payment_intent.processing", self._intent(intent)))
+        self._tell(*self._begun(intent))
 
     def act(self, intent: str) -> None:
         """The bank asks for more."""
@@ -144,9 +190,7 @@ class Teller:
     def succeed(self, intent: str) -> None:
         """The buyer pays."""
         self.stripe.succeed(intent)
-        held = self._intent(intent)
-        charge = succeeded_charge(held, created=self._now())
-        self._tell(("charge.succeeded", charge), ("payment_intent.succeeded", held))
+        self._tell(*self._paid(intent), *self._settled(intent, "async_payment_succeeded"))
 
     def cancel(self, intent: str) -> None:
         """The intent is given up."""
@@ -212,6 +256,37 @@ class Teller:
         charge = held["latest_charge"]
         return {**held, "latest_charge": charge["id"] if charge else None}
 
+    def _session(self, session: str) -> dict[str, Any]:
+        return dict(self.stripe.checkout.sessions[session])
+
+    def _is_untried(self, session: str) -> bool:
+        """Whether nobody has confirmed on that page as yet."""
+        return self._session(session)["payment_intent"] is None
+
+    def _created(self, intent: str) -> Changes:
+        """A page makes its intent when it is confirmed for the first time."""
+        new = {"status": "requires_payment_method", "amount_received": 0}
+        held = {**self._intent(intent), **new, "latest_charge": None, "last_payment_error": None}
+        return [("payment_intent.created", held)]
+
+    def _begun(self, intent: str) -> Changes:
+        return [("payment_intent.processing", self._intent(intent))]
+
+    def _paid(self, intent: str) -> Changes:
+        held = self._intent(intent)
+        charge = succeeded_charge(held, created=self._now())
+        return [("charge.succeeded", charge), ("payment_intent.succeeded", held)]
+
+    def _declined(self, intent: str) -> Changes:
+        held = self._intent(intent)
+        charge = failed_charge(held, message="No.", created=self._now())
+        return [("charge.failed", charge), ("payment_intent.payment_failed", held)]
+
+    def _settled(self, intent: str, how: str) -> Changes:
+        """What is told of the page on which a payment was begun that settled later."""
+        session = self.stripe.checkout.of_intent(intent)
+        return [] if session is None else [(f"checkout.session.{how}", dict(session))]
+
     def _charge_refunded(self, intent: str) -> tuple[str, dict[str, Any]]:
         held = self._intent(intent)
         back = sum(
@@ -264,6 +339,11 @@ class Story:
         """How it ends."""
         return Ending(self.access, tuple(self.statuses), tuple(self.reviews))
 
+    @property
+    def earns(self) -> bool:
+        """Whether what was paid is ever what was asked for."""
+        return "review" not in self.statuses
+
     def told(self, buyer: Buyer = ADA) -> Teller:
         """Tells it, of a buyer."""
         teller = Teller(self.policy, buyer)
@@ -280,7 +360,9 @@ class Story:
                     status=PaymentStatus.CREATED,
                     intent_id=None,
                     intent_status=None,
+                    last_error=None,
                     facts={},
                 )
-                del tables["refs"][payment.intent_id]
+            ours = {payment.id for payment in teller.payments}
+            tables["refs"] = {id: one for id, one in tables["refs"].items() if id in ours}
         return tables

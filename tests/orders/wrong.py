@@ -8,8 +8,9 @@ from typing import Any, Final
 import pytest
 
 from payfulfill import facts
-from payfulfill.models import Facts, Subject
+from payfulfill.models import Facts, Payment, Subject
 from payfulfill.ports import Observed
+from payfulfill.rules import checkout, payment
 from payfulfill.stripe import events
 from payfulfill.stripe.events import Event, Reading
 from payfulfill.stripe.reversals import dispute_standing
@@ -71,10 +72,46 @@ def never_reading(patch: Patch) -> None:
     patch.setattr(core.WebhookCore, "_ask", ask)
 
 
+def granting_once_the_page_is_left(patch: Patch) -> None:
+    """Who is done on Stripe's page has paid."""
+    plain = events.HANDLED["checkout.session.completed"]
+
+    def as_told(event: Event, session: Mapping[str, Any]) -> Reading:
+        return plain(event, {**session, "payment_status": "paid"})
+
+    patch.setitem(events.HANDLED, "checkout.session.completed", as_told)
+
+
+def last_page_wins(patch: Patch) -> None:
+    """A page stands as the event says that came last."""
+    patch.setitem(facts.TABLE["checkout"], "payment", lambda _, b: b)
+
+
+def first_amount_counts(patch: Patch) -> None:
+    """What a payment intent asked for at first is what is to be paid."""
+    (code, plain), *others = payment._MISMATCHES
+
+    def differs(paid: Payment, intent: payment.Intent, session: payment.Intent | None) -> bool:
+        asked = session["total"] if session is not None else intent.get("amount", [])
+        return plain(paid, intent, session) or intent.get("amount", asked) != asked
+
+    patch.setitem(facts.TABLE["intent"], "amount", lambda a, _: a)
+    patch.setattr(payment, "_MISMATCHES", ((code, differs), *others))
+
+
+def any_amount_will_do(patch: Patch) -> None:
+    """Where the host allows discounts, whatever was paid is what was asked for."""
+    patch.setattr(checkout.Sales, "waits", lambda *_: False)
+
+
 WRONG: Final[list[tuple[Rule, str]]] = [
     (last_writer_wins, "disputed and won"),
     (last_refund_wins, "a refund that failed later"),
     (dropped_when_not_known, "disputed, with the answer lost"),
     (counting_what_the_charge_says, "a refund that failed later"),
     (never_reading, "disputed and lost"),
+    (granting_once_the_page_is_left, "failed later"),
+    (last_page_wins, "paid later"),
+    (first_amount_counts, "a promotion code"),
+    (any_amount_will_do, "a tax that was not allowed"),
 ]

@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intent_key, order_key
+from payfulfill.facts import (
+    CANCELED,
+    COMPLETE,
+    EXPIRED,
+    OPEN,
+    SUCCEEDED,
+    fact_key,
+    intent_key,
+    order_key,
+)
 from payfulfill.models import (
     Attempt,
     AttemptState,
@@ -38,6 +47,7 @@ from payfulfill.payments.plan import (
     Search,
     Send,
     next_step,
+    payable,
 )
 from payfulfill.payments.ways import Way
 from payfulfill.pricing import FixedPrice
@@ -172,6 +182,83 @@ def test_an_intent_that_is_over_is_not_used_again(status: str) -> None:
 
 def test_a_new_payment_is_wanted() -> None:
     assert Send(a_payment(), sent(), repeated=False).wanted
+
+
+# --- On Stripe's own page
+
+
+def on_pages(*pages: str, number: int = 3, **fields: Any) -> Payment:
+    """A payment whose pages stand so; the last one is of the attempt with that number."""
+    facts: dict[str, Any] = {}
+    for back, page in enumerate(reversed(pages)):
+        made = {"attempt": [number - back], "intent": [f"pi_{page}"]}
+        facts[fact_key("checkout", f"cs_{page}")] = {**PAGES[page], **made}
+        facts[intent_key(f"pi_{page}")] = {"status": SUCCEEDED if page == "paid" else OPEN}
+    attempt = replace(sent(), number=3, ui="checkout")
+    given: dict[str, Any] = {"attempt": attempt, "status": PaymentStatus.PENDING, **fields}
+    return a_payment(facts=facts, **given)
+
+
+PAGES: dict[str, dict[str, Any]] = {
+    "open": {"status": OPEN, "payment": "unpaid"},
+    "open_too": {"status": OPEN, "payment": "unpaid"},
+    "begun": {"status": COMPLETE, "payment": "unpaid"},
+    "failed": {"status": COMPLETE, "payment": "unpaid", "failed": True},
+    "expired": {"status": EXPIRED, "payment": "unpaid"},
+    "paid": {"status": COMPLETE, "payment": "paid"},
+}
+
+
+@pytest.mark.parametrize("page", ["open", "begun"])
+def test_a_page_is_used_again_while_it_is_wanted(page: str) -> None:
+    """Of one where a payment was begun, Stripe then says how that stands."""
+    payment, subject = on_pages(page), Subject("checkout", f"cs_{page}")
+    assert planned(payment) == Reuse(payment, subject)
+    assert planned(payment, wanted=False) == Cancel(payment, subject)
+    looked_at = replace(payment, status=PaymentStatus.REVIEW)
+    assert planned(looked_at) == Cancel(looked_at, subject)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("pages", [("open", "open_too"), ("begun", "open"), ("open", "begun")])
+def test_there_are_never_two_pages(pages: tuple[str, str], wanted: bool) -> None:
+    payment = on_pages(*pages)
+    step = planned(payment, wanted=wanted)
+    assert isinstance(step, Cancel)
+    assert step.subject.id in {f"cs_{page}" for page in pages}
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("pages", [("failed",), ("expired",), ("paid",), ("failed", "expired")])
+def test_a_page_that_is_over_is_not_used_again(pages: tuple[str, ...], wanted: bool) -> None:
+    """Its intent cannot be paid apart from it, whatever it says of itself."""
+    payment = on_pages(*pages)
+    assert planned(payment, wanted=wanted) == Abandon(payment)
+
+
+@pytest.mark.parametrize("page", ["open", "begun"])
+def test_a_page_after_one_that_failed(page: str) -> None:
+    payment = on_pages("failed", page)
+    assert planned(payment) == Reuse(payment, Subject("checkout", f"cs_{page}"))
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_page_that_may_have_been_made_is_learned_first(wanted: bool) -> None:
+    """What is known is of the attempt before."""
+    payment = on_pages("failed", number=2)
+    assert payment.attempt is not None
+    assert planned(payment, wanted=wanted) == Send(
+        payment, payment.attempt, repeated=True, wanted=wanted, again=True
+    )
+    late = replace(payment, attempt=replace(payment.attempt, started_at=NOW - KEY_LIFETIME))
+    assert isinstance(planned(late, wanted=wanted), Search)
+
+
+def test_what_can_be_paid() -> None:
+    assert payable(on_pages(*PAGES)) == [
+        Subject("checkout", id) for id in ("cs_begun", "cs_open", "cs_open_too")
+    ]
+    assert payable(holding(pi_1=OPEN, pi_2=CANCELED)) == [Subject("intent", "pi_1")]
 
 
 def test_facts_that_are_not_of_intents_do_not_count() -> None:

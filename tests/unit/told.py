@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from payfulfill.facts import OPEN, SUCCEEDED, fact_key, intent_key, join, order_key
-from payfulfill.models import Facts, Origin, Payment, ProductRef, Terms
+from payfulfill.facts import COMPLETE, OPEN, SUCCEEDED, fact_key, intent_key, join, order_key
+from payfulfill.models import Attempt, Facts, Origin, Payment, ProductRef, Terms
 from payfulfill.money import Money
 from payfulfill.rules import Policy, Standing, assess
 from payfulfill.rules.policy import DEFAULT
@@ -49,6 +49,26 @@ def charge(id: str = "pi_1", **fields: Any) -> Facts:
     """What a charge tells of its intent: no amount, and no more than that it exists."""
     least = {"status": OPEN, "currency": ["usd"], "livemode": [True], "account": [""]}
     return {intent_key(id): {**least, **fields}}
+
+
+def session(status: str = OPEN, payment: str = "unpaid", id: str = "cs_1", **fields: Any) -> Facts:
+    """What is known of a Checkout session that asks for what was quoted, but for `fields`."""
+    told: dict[str, Any] = {"status": status, "payment": payment, "attempt": [1]}
+    if status == COMPLETE:
+        told.update(total=[500], discount=[0], tax=[0], completed_at=PAID)
+    whose = {"currency": ["usd"], "livemode": [True], "account": [""]}
+    return {fact_key("checkout", id): {**told, **whose, **fields}}
+
+
+def by_checkout(*, codes: bool = False, taxes: bool = False, **fields: Any) -> Payment:
+    """A payment on Stripe's own page, where the host allows promotion codes or taxes, or not."""
+    parameters: dict[str, Any] = {"mode": "payment"}
+    if codes:
+        parameters["allow_promotion_codes"] = True
+    if taxes:
+        parameters["automatic_tax"] = {"enabled": True}
+    tried = Attempt(number=1, parameters=parameters, started_at=CREATED_AT, ui="checkout")
+    return replace(PAYMENT, attempt=tried, **fields)
 
 
 def order(**fields: Any) -> Facts:
@@ -103,9 +123,9 @@ def attempt(at: int, message: str) -> dict[str, Any]:
     return {"at": at, "code": "card_declined", "message": message}
 
 
-def knowing(*tellings: Facts, **changes: Any) -> Payment:
+def knowing(*tellings: Facts, payment: Payment = PAYMENT, **changes: Any) -> Payment:
     nothing: Facts = {}
-    return replace(PAYMENT, facts=functools.reduce(join, tellings, nothing), **changes)
+    return replace(payment, facts=functools.reduce(join, tellings, nothing), **changes)
 
 
 def standing(*tellings: Facts, policy: Policy = DEFAULT, **changes: Any) -> Standing:

@@ -19,6 +19,7 @@ class Sales(NamedTuple):
         open: The sessions that can still be paid, by id.
         done: What is known of the completed session, by the intent that paid it; by its own id
             where it asked for no money.
+        past: The intents that failed to settle, or that are over: another page is in use.
         over: The intents that nobody can pay any more, though Stripe has them open.
         free: The completed sessions that asked for no money, as intents that were paid.
         under_way: Whether a buyer is done, and the payment is to settle later.
@@ -28,6 +29,7 @@ class Sales(NamedTuple):
     flexible: bool
     open: Mapping[str, Fact]
     done: Mapping[str, Fact]
+    past: frozenset[str]
     over: frozenset[str]
     free: list[tuple[str, Fact]]
     under_way: bool
@@ -43,7 +45,8 @@ def sales(payment: Payment, facts: Facts) -> Sales:
     every = sessions(facts)
     flexible = any(_allowances(payment))
     if not every:
-        return Sales(flexible, {}, {}, frozenset(), [], under_way=False, any=False)
+        nobody: frozenset[str] = frozenset()
+        return Sales(flexible, {}, {}, nobody, nobody, [], under_way=False, any=False)
     done, free = {}, []
     for id, session in every:
         if session["status"] != COMPLETE:
@@ -52,24 +55,27 @@ def sales(payment: Payment, facts: Facts) -> Sales:
         done[paid_by] = session
         if session["payment"] == "no_payment_required":
             free.append((id, _as_intent(session)))
+    # Where a delayed payment failed, another session can be opened: it is all over only once that
+    # one has expired.
+    expired = any(session["status"] == EXPIRED for _, session in every)
+    past = frozenset(_past([session for _, session in every]))
     return Sales(
         flexible,
         # A page that somebody else opened for it is not ours to close, so it holds up nothing.
         {id: one for id, one in every if one["status"] == OPEN and payment.ui == "checkout"},
         done,
-        frozenset(_over([session for _, session in every])),
+        past,
+        past if expired else frozenset(),
         free,
         under_way=any(is_under_way(session) for _, session in every),
         any=True,
     )
 
 
-def _over(every: list[Fact]) -> Iterator[str]:
-    """The intents of sessions that expired. Where a delayed payment failed, another session can
-    be opened: so its intent is over only once that one has expired."""
-    expired = any(session["status"] == EXPIRED for session in every)
+def _past(every: list[Fact]) -> Iterator[str]:
+    """The intents of sessions that expired, or whose payment failed to settle."""
     for session in every:
-        if session["status"] == EXPIRED or (expired and is_failed(session)):
+        if session["status"] == EXPIRED or is_failed(session):
             yield from session.get("intent", ())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from payfulfill.facts import CANCELED, OPEN, intents, order_key
+from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intents, order_key
 from payfulfill.models import (
     Facts,
     Origin,
@@ -70,6 +70,7 @@ class Standing(NamedTuple):
         status: Where it stands.
         paid_at: When it was certainly paid: it earns a purchase. None: it was not.
         closed: It can no longer be paid.
+        intent_id: The intent by which it is paid, or may be.
         intent_status: Stripe's word for it while it is open.
         last_error: Why the last card was refused.
         findings: What a person must look at.
@@ -81,6 +82,7 @@ class Standing(NamedTuple):
     status: PaymentStatus
     paid_at: datetime | None
     closed: bool
+    intent_id: str | None
     intent_status: str | None
     last_error: str | None
     findings: tuple[Finding, ...]
@@ -204,7 +206,8 @@ def assess(payment: Payment, facts: Facts | None = None, policy: Policy = DEFAUL
         status=next(status for status, case in _STATUS if holds[case]),
         paid_at=paid_at,
         closed=bool(paid) or holds["paid"] or holds["ended"],
-        intent_status=_step(still_open, sold) if still_open and paid_at is None else None,
+        intent_id=_in_use(payment, every, sold.past),
+        intent_status=_step(every, sold) if still_open and paid_at is None else None,
         last_error=_last_error(every) if paid_at is None else None,
         findings=tuple(wrong),
         worth=worth,
@@ -290,8 +293,21 @@ def _paid_at(payment: Payment, paid: list[Intent], order: Mapping[str, Any]) -> 
     return utc(min(times)) if times else payment.created_at
 
 
-def _step(still_open: list[Intent], sold: Sales) -> str:
+def _in_use(payment: Payment, every: list[tuple[str, Intent]], past: frozenset[str]) -> str | None:
+    """The intent by which a payment is paid: the one that was paid before all others. While none
+    is, the one that the buyer got first, or that of the page which is in use."""
+    paid = [(one.get("paid_at", 0), id) for id, one in every if one["status"] == SUCCEEDED]
+    if paid:
+        return min(paid)[1]
+    if payment.ui == "elements" and payment.intent_id is not None:
+        return payment.intent_id
+    known = [id for id, _ in every]
+    return next((id for id in known if id not in past), next(iter(known), None))
+
+
+def _step(every: list[tuple[str, Intent]], sold: Sales) -> str:
     """Stripe's word for the open intent that was read last."""
+    still_open = [one for id, one in every if one["status"] != CANCELED and id not in sold.past]
     read = [intent["step"] for intent in still_open if "step" in intent]
     if read:
         return str(max(read)[1])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from payfulfill.facts import intents
+from payfulfill.facts import intent_key
 from payfulfill.fulfilment import Recorded
 from payfulfill.models import Facts, OutcomeKind, Payment, StoredEvent, Subject
 from payfulfill.ports import Observed
@@ -95,7 +95,7 @@ def still_without_payment(read: Read, answer: Observed | None) -> Ending | Read:
 
 def to_read(reading: Reading, payment: Payment) -> Subject | None:
     """What else must be known before an event about a payment is done."""
-    if reading.read is None and _is_news(payment, reading.step):
+    if reading.read is None and _is_news(payment, reading):
         return Subject("intent", reading.intent_id)
     if reading.read is None and (intent_id := unexplained(payment)) is not None:
         return Subject("checkouts", intent_id)
@@ -109,16 +109,13 @@ def belonging(reading: Reading, intent_id: str | None) -> Facts:
     return {key: {**fields, "intent": [intent_id]} for key, fields in reading.facts.items()}
 
 
-def _is_news(payment: Payment, step: str | None) -> bool:
+def _is_news(payment: Payment, reading: Reading) -> bool:
     """Whether an event about the display status can change what we display.
 
-    It can if we show another one, or if a read is under way that may bring an older one.
+    It can if we know another one, or if a read is under way that may bring an older one.
     """
-    if step is None or payment.intent_status is None:
+    if reading.step is None or payment.intent_status is None:
         return False
-    shown = [
-        intent["step"][0]
-        for id, intent in intents(payment.facts)
-        if id == payment.intent_id and "step" in intent
-    ]
-    return payment.intent_status != step or payment.reads > max(shown, default=0)
+    intent = payment.facts.get(intent_key(reading.intent_id), {})
+    known: list[Any] = intent.get("step", [0, None])
+    return known != [payment.reads, reading.step]
