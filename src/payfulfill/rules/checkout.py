@@ -144,6 +144,8 @@ def _allowances(payment: Payment) -> tuple[bool, bool]:
 def unexplained(payment: Payment) -> str | None:
     """The intent that was paid, of which only its Checkout session will tell whether the amount is
     what was asked for; None if there is none."""
+    if payment.ui != "checkout":
+        return None
     told = sales(payment, payment.facts)
     waiting = (id for id, intent in intents(payment.facts) if told.waits(id, intent))
     return next(waiting, None)
