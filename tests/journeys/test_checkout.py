@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -271,6 +273,26 @@ def test_a_debit_that_arrives(shop: Shop, told: bool) -> None:
     else:
         shop.sync(checkout)
     assert shop.get(checkout).status is SUCCEEDED
+    assert shop.check().allowed
+
+
+@pytest.mark.parametrize("wanted", ["the page", "the shop's own", "none"])
+def test_a_voucher_that_is_to_be_paid_in_a_shop(shop: Shop, wanted: str) -> None:
+    """The buyer is done with the page, though the intent is not `processing` yet."""
+    checkout = shop.open_page()
+    shop.pay_page(checkout, BANK_DEBIT)
+    waits: Any = lambda answer: replace(answer, step="requires_action")  # noqa: E731  # each answer
+    shop.gateway.after["retrieve_session"] += [waits] * 20
+    calls: dict[str, Callable[[], Any]] = {
+        "the page": shop.open_page,
+        "the shop's own": shop.create,
+        "none": lambda: shop.cancel(checkout, ADA),
+    }
+    with pytest.raises(PaymentProcessing):
+        calls[wanted]()
+    assert shop.get(checkout).status is PENDING
+    shop.sandbox.checkout.settle(shop.session(checkout))
+    shop.catch_up()
     assert shop.check().allowed
 
 

@@ -59,7 +59,7 @@ class Steps:
         if payment.status is not PaymentStatus.PENDING:
             return None
         if isinstance(answer, SessionAnswer):
-            if answer.url is None and answer.step == "processing":
+            if answer.is_processing:
                 raise PaymentProcessing  # the buyer is done, and the page is closed
             made = Checkout(payment=payment, client_secret=None, url=answer.url, repeated=repeated)
             return made if answer.url is not None else None
@@ -146,7 +146,7 @@ class Steps:
         if answer is None:
             return payment
         payment = await self.join(payment, answer)
-        if answer.step == "processing":
+        if answer.is_processing:
             raise PaymentProcessing
         if refused is not None and answer.is_payable:
             raise refused  # our key may not cancel, for example
