@@ -457,6 +457,22 @@ def test_a_promotion_code_while_stripe_is_away(shop: Shop) -> None:
     assert {one.kind for one in shop.process_pending()} <= {OutcomeKind.DONE}
 
 
+def test_what_a_promotion_code_did_is_asked_for_by_sync(shop: Shop) -> None:
+    """Stripe was away when the intent's event came, and the event of the session is lost."""
+    shop.sandbox.checkout.add_promotion_code("SPRING25", percent_off=25)
+    checkout = shop.open_page(allow_promotion_codes=True)
+    shop.sandbox.checkout.apply_code(shop.session(checkout), "SPRING25")
+    shop.pay_page(checkout)
+
+    def away() -> None:
+        raise GatewayUnavailable
+
+    shop.gateway.before["read"].append(away)
+    assert shop.hear(shop.said("payment_intent.succeeded")).kind is OutcomeKind.PENDING
+    assert shop.sync(checkout).status is SUCCEEDED
+    assert shop.check().allowed
+
+
 def test_a_promotion_code_that_leaves_nothing_to_pay(shop: Shop) -> None:
     shop.sandbox.checkout.add_promotion_code("GIFT", percent_off=100)
     checkout = shop.open_page(allow_promotion_codes=True)

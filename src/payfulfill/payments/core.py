@@ -319,11 +319,9 @@ class PaymentCore:
         payment = await self.get(payment_id, actor)
         if payment.livemode != self._gateway.livemode:
             return payment
-        if any(intent["status"] == SUCCEEDED for _, intent in intents(payment.facts)):
-            target = Target.of(payment)
-            return await self._refunds.refresh(target)
         if not is_open(payment):
-            return payment
+            paid = any(intent["status"] == SUCCEEDED for _, intent in intents(payment.facts))
+            return await self._refunds.refresh(Target.of(payment)) if paid else payment
         payment = await self._read_again(payment)
         product = await settle(self._catalog.get(payment.product))
         off_sale = product is None or not product.available
