@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ from payfulfill.errors import (
     PaymentInReview,
     PaymentProcessing,
 )
-from payfulfill.models import OutcomeKind, PaymentStatus
+from payfulfill.models import Buyer, OutcomeKind, PaymentStatus, Product, Quote
 from payfulfill.rules import charged
 
 PENDING, SUCCEEDED, CANCELED = (
@@ -537,6 +538,32 @@ def test_what_is_lost_while_the_page_is_opened(shop: Shop, lost: str) -> None:
     checkout = shop.open_page()
     assert checkout.url
     assert len(shop.sessions()) == 1
+    shop.pay_page(checkout)
+    shop.catch_up()
+    assert shop.check().allowed
+
+
+class ShortOffer:
+    """A price that stands for an hour."""
+
+    def quote(self, product: Product, buyer: Buyer, currency: str | None, now: datetime) -> Quote:
+        return Quote(amount=usd(3999), base_amount=usd(3999), expires_at=now + timedelta(hours=1))
+
+
+def test_a_call_that_is_made_again_when_its_page_would_close_too_soon(shop: Shop) -> None:
+    """Stripe was away, and now takes no page that closes within half an hour."""
+
+    def fail() -> None:
+        raise GatewayUnavailable
+
+    shop.shelf.change(DESIGN, pricing=ShortOffer())
+    shop.gateway.before["create_session"] += [fail] * 5
+    with pytest.raises(GatewayUnavailable):
+        shop.open_page()
+    shop.clock.advance(DAY / 24 - 60)
+    checkout = shop.open_page()
+    (session,) = shop.sessions()
+    assert session["expires_at"] == session["created"] + DAY / 24
     shop.pay_page(checkout)
     shop.catch_up()
     assert shop.check().allowed
