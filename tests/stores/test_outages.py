@@ -30,6 +30,7 @@ from payfulfill.stores import (
     mongo,
     postgres,
     sqlite,
+    sqlite_connections,
 )
 from payfulfill.testing.contract.shop import DESIGN, Shop
 from payfulfill.testing.events import Delivery
@@ -200,6 +201,7 @@ def test_a_store_that_goes_away_under_load_and_comes_back(
 ) -> None:
     open_place, server, module = KINDS[kind]
     monkeypatch.setattr(module, "DEADLINE", 0.5)
+    monkeypatch.setattr(sqlite_connections, "LOOK_EVERY", 0.0)  # reads find out at once
     with ExitStack() as stack, asyncio.Runner() as loop:
         given = request.getfixturevalue(server) if server else None
 

@@ -120,7 +120,7 @@ def test_of_two_in_a_deadlock_one_is_run_again(pg: PostgresStore) -> None:
         one = threads.submit(change, "pur_a", "pur_b")
         other = threads.submit(change, "pur_b", "pur_a")
         assert sorted([one.result() or 0, other.result() or 0]) == [1, 2]
-    assert len(runs) == 3
+    assert len(runs) >= 3  # who is run again can get in the other's way once more
 
     async def used(uow: UnitOfWork) -> dict[str, int]:
         return dict(await uow.downloads.used("ada", ["pur_a", "pur_b"]))
