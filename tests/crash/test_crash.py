@@ -24,6 +24,8 @@ FLOORS = {
     "sqlite": {
         "buying": 70,
         "hearing": 100,
+        "opening_a_page": 1,
+        "hearing_of_a_page": 1,
         "being_given": 100,
         "downloading": 70,
         "refunding": 100,
@@ -32,6 +34,8 @@ FLOORS = {
     "mongo": {
         "buying": 30,
         "hearing": 50,
+        "opening_a_page": 1,
+        "hearing_of_a_page": 1,
         "being_given": 40,
         "downloading": 35,
         "refunding": 50,
@@ -40,6 +44,8 @@ FLOORS = {
     "postgres": {
         "buying": 50,
         "hearing": 50,
+        "opening_a_page": 1,
+        "hearing_of_a_page": 1,
         "being_given": 65,
         "downloading": 50,
         "refunding": 85,
@@ -50,6 +56,8 @@ if not SUPPORTED:  # there are the boundaries of statements alone
     FLOORS["sqlite"] = {
         "buying": 35,
         "hearing": 50,
+        "opening_a_page": 1,
+        "hearing_of_a_page": 1,
         "being_given": 45,
         "downloading": 35,
         "refunding": 50,
@@ -58,6 +66,7 @@ if not SUPPORTED:  # there are the boundaries of statements alone
 
 JOURNEYS = {
     "selling": ("buying", "hearing", "being_given", "downloading"),
+    "checkout": ("opening_a_page", "hearing_of_a_page"),
     "refunds": ("refunding", "working_off"),
 }
 
