@@ -175,7 +175,8 @@ class CheckoutContract(Contract):
         def create(_: int) -> MaybeAwaitable[Checkout]:
             return shop.payments.create(ADA, DESIGN, **_ON_PAGE)
 
-        checkouts = await all_at_once(store, self.many, create)
+        # A click on a page that was just opened looks at it twice: half of the others' number.
+        checkouts = await all_at_once(store, self.many // 2, create)
         (payment,) = await shop.history()
         assert {one.payment.id for one in checkouts} == {payment.id}
         assert len({one.url for one in checkouts}) == 1
