@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import functools
 import os
 import secrets
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -32,6 +34,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
     ]
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_tls_context() -> Iterator[None]:
+    """Each client of HTTP would read all of the machine's certificates anew, which takes 30 ms, and
+    no test has a use for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 
 from payfulfill import AsyncPaymentService, Buyer, Dispute, Payment, Refund
 from payfulfill.models import Review
-from payfulfill.rules import disputes, refunds
+from payfulfill.rules import charged, disputes, refunds
 
 from . import people
 
@@ -57,13 +57,20 @@ async def _open_reviews(unit_of_work: UnitOfWork) -> list[Review]:
 
 
 def _payment(payment: Payment, reviews: list[Review]) -> dict[str, Any]:
+    paid = charged(payment)
     return {
         "paymentId": payment.id,
         "buyer": people.PEOPLE[payment.buyer_id],
         "title": payment.title,
         "amount": payment.amount.amount,
         "amountText": str(payment.amount),
+        "ui": payment.ui,
         "status": payment.status,
+        "step": payment.intent_status,
+        "lastError": payment.last_error,
+        "chargedText": None if paid is None else str(paid.amount),
+        "discountText": str(paid.discount) if paid and paid.discount.amount else None,
+        "taxText": str(paid.tax) if paid and paid.tax.amount else None,
         "origin": payment.origin,
         "refunded": sum(each.amount.amount for each in refunds(payment) if each.counts),
         "createdAt": payment.created_at,

@@ -29,7 +29,7 @@ from payfulfill import (
 )
 from payfulfill.errors import StoreUnavailable
 from payfulfill.stripe import AsyncStripeGateway
-from payfulfill.web import LocalFiles
+from payfulfill.web import CheckoutPages, LocalFiles
 from payfulfill.web.fastapi import router as payfulfill_router
 
 from . import admin, people
@@ -87,6 +87,11 @@ def create_app(environment: Mapping[str, str] = os.environ) -> FastAPI:
             current_buyer=people.current_buyer,
             files=LocalFiles(goods),
             publishable_key=settings.publishable_key,
+            checkout=CheckoutPages(
+                success_url=f"{settings.url}/thanks?session={{CHECKOUT_SESSION_ID}}",
+                cancel_url=f"{settings.url}/",
+                allow_promotion_codes=True,
+            ),
         ),
         prefix="/api",
     )
@@ -145,10 +150,13 @@ def _products(payments: AsyncPaymentService, access: AsyncAccessService) -> APIR
 
 
 def _pages(settings: Settings) -> APIRouter:
-    """The HTML. Nothing is rendered but the address of stripe.js on the payment page."""
+    """The HTML. Nothing is rendered but the address of stripe.js and a promotion code, on the
+    payment page."""
     router = APIRouter(include_in_schema=False)
     pay = Template((PAGES / "pay.html").read_text("utf-8"))
-    pay_page = pay.substitute(stripe_js=escape(settings.stripe_js))
+    pay_page = pay.substitute(
+        stripe_js=escape(settings.stripe_js), promotion=escape(settings.promotion or "")
+    )
 
     @router.get("/pay/{product_type}/{product_id}")
     async def payment_page() -> Response:

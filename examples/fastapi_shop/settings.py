@@ -15,11 +15,15 @@ class Settings:
     """The keys, and the addresses.
 
     Attributes:
+        url: `SHOP_URL`, where buyers find the shop. Stripe's page sends them back to it, and to no
+            other site.
         api_key: `STRIPE_API_KEY`, the secret key.
         publishable_key: `STRIPE_PUBLISHABLE_KEY`, for the browser.
         webhook_secret: `STRIPE_WEBHOOK_SECRET`, by which Stripe's webhooks are known.
         stripe_js: `STRIPE_JS`, the script of the payment page.
         api_base: `STRIPE_API_BASE`, where the API is. None: at Stripe.
+        promotion: `SHOP_PROMOTION`, a promotion code that the payment page speaks of. You make it
+            at Stripe.
         data: `SHOP_DATA`, the folder of the files for sale, and of `shop.db`.
         store: `SHOP_STORE`, where payments and purchases are kept: the path of an SQLite file (by
             default `shop.db`), `postgresql://...` or `mongodb://host/database`.
@@ -30,11 +34,13 @@ class Settings:
         https: `SHOP_HTTPS=1` once the shop is served over HTTPS: the cookie goes nowhere else.
     """
 
+    url: str
     api_key: str = field(repr=False)
     publishable_key: str
     webhook_secret: str = field(repr=False)
     stripe_js: str
     api_base: str | None
+    promotion: str | None
     data: Path
     store: str = field(repr=False)
     store_name: str | None
@@ -54,11 +60,13 @@ class Settings:
             raise ConfigurationError(f"set {', '.join(missing)} in the environment; see README.md")
         data = Path(environment.get("SHOP_DATA") or "shop-data")
         return cls(
+            url=(environment.get("SHOP_URL") or "http://127.0.0.1:8000").rstrip("/"),
             api_key=environment["STRIPE_API_KEY"],
             publishable_key=environment["STRIPE_PUBLISHABLE_KEY"],
             webhook_secret=environment["STRIPE_WEBHOOK_SECRET"],
             stripe_js=environment.get("STRIPE_JS") or "https://js.stripe.com/v3/",
             api_base=environment.get("STRIPE_API_BASE") or None,
+            promotion=environment.get("SHOP_PROMOTION") or None,
             data=data,
             store=environment.get("SHOP_STORE") or str(data / "shop.db"),
             store_name=environment.get("SHOP_STORE_NAME") or None,

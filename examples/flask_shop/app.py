@@ -30,7 +30,7 @@ from payfulfill import (
 )
 from payfulfill.errors import Forbidden, GatewayRefused, Unavailable
 from payfulfill.pricing import FixedPrice
-from payfulfill.rules import disputes, refunds
+from payfulfill.rules import charged, disputes, refunds
 from payfulfill.stripe import StripeGateway
 from payfulfill.web import LocalFiles
 from payfulfill.web.flask import blueprint
@@ -116,6 +116,8 @@ def create_app(environment: Mapping[str, str] = os.environ) -> Flask:
         url_prefix="/api",
     )
 
+    _add_admin(app, payments)
+
     @app.cli.command("retry-webhooks")  # for cron, each minute
     def retry_webhooks() -> None:
         webhooks.process_pending()
@@ -147,6 +149,19 @@ def create_app(environment: Mapping[str, str] = os.environ) -> Flask:
             },
         )
 
+    @app.post("/pay/<kind>/<id>")
+    def pay_at_stripe(kind: str, id: str) -> Response:
+        after = url_for("thanks", payment_id="SESSION", _external=True)
+        checkout = payments.create(
+            _buyer(),
+            ProductRef(kind, id),
+            ui="checkout",
+            success_url=after.replace("SESSION", "{CHECKOUT_SESSION_ID}"),
+            cancel_url=url_for("pay", kind=kind, id=id, _external=True),
+            allow_promotion_codes=True,
+        )
+        return redirect(checkout.url or url_for("thanks", payment_id=checkout.payment.id))
+
     @app.get("/thanks/<payment_id>")  # whatever else is in the address: anybody can type that
     def thanks(payment_id: str) -> str:
         buyer = _buyer()
@@ -164,6 +179,20 @@ def create_app(environment: Mapping[str, str] = os.environ) -> Flask:
         decisions = [(each, access.check(buyer, each.ref)) for each in files]
         return _page(LIBRARY_PAGE, entries=access.library(buyer), decisions=decisions)
 
+    @app.errorhandler(PayfulfillError)
+    def refuse(error: PayfulfillError) -> tuple[str, int]:
+        told = error.audience == "buyer" or error.status == 422  # else it is for us
+        message = error.message if told else "Something went wrong here."
+        return _page(REFUSAL_PAGE, message=message), error.status
+
+    @app.errorhandler(SignInFirst)
+    def sign_in_first(error: SignInFirst) -> Response:
+        return redirect(url_for("products"))
+
+    return app
+
+
+def _add_admin(app: Flask, payments: PaymentService) -> None:
     @app.get("/admin")
     def admin() -> str:
         _admin()
@@ -171,7 +200,7 @@ def create_app(environment: Mapping[str, str] = os.environ) -> Flask:
         paid.sort(key=lambda payment: payment.id, reverse=True)  # ids sort by time
         return _page(
             ADMIN_PAGE,
-            payments=[(each, refunds(each), disputes(each)) for each in paid],
+            payments=[(each, charged(each), refunds(each), disputes(each)) for each in paid],
             new_id=secrets.token_hex,
         )
 
@@ -190,18 +219,6 @@ def create_app(environment: Mapping[str, str] = os.environ) -> Flask:
             request_id=form["request_id"],  # a form that is sent twice is one refund
         )
         return redirect(url_for("admin"))
-
-    @app.errorhandler(PayfulfillError)
-    def refuse(error: PayfulfillError) -> tuple[str, int]:
-        told = error.audience == "buyer" or error.status == 422  # else it is for us
-        message = error.message if told else "Something went wrong here."
-        return _page(REFUSAL_PAGE, message=message), error.status
-
-    @app.errorhandler(SignInFirst)
-    def sign_in_first(error: SignInFirst) -> Response:
-        return redirect(url_for("products"))
-
-    return app
 
 
 def choose_store(place: str, closing: ExitStack) -> SQLiteStore | PostgresStore | MongoStore:
@@ -265,6 +282,7 @@ PAYMENT_PAGE = """
   <button id="pay">Pay</button>
   <p id="message" role="alert"></p>
 </form>
+<form method="post"><button>Pay on Stripe's page</button></form>
 <script src="{{ stripe_js }}"></script>
 <script>
   const { key, clientSecret, returnUrl } = {{ stripe | tojson }};
@@ -296,7 +314,8 @@ THANKS_PAGE = """
   {% elif payment.status in ("partially_refunded", "refunded", "disputed") %}It was paid, and is now
     {{ payment.status.replace("_", " ") }}: your library says what you have of it.
   {% elif payment.status == "canceled" %}This payment was called off. You were not charged.
-  {% elif payment.intent_status == "processing" %}Your bank is still working on it.
+  {% elif payment.intent_status == "processing" %}Your bank is still working on it. That can take
+    some days, and you can leave this page.
   {% else %}{{ payment.last_error or "" }} This is not paid:
     <a href="{{ url_for('pay', kind=payment.product.type, id=payment.product.id) }}">try again</a>.
   {% endif %}
@@ -327,8 +346,8 @@ LIBRARY_PAGE = """
 ADMIN_PAGE = """
 <h1>Payments</h1>
 <ul>
-  {% for payment, refunds, disputes in payments %}
-  <li>{{ payment.title }}, {{ payment.amount }}, {{ payment.buyer_id }}:
+  {% for payment, paid, refunds, disputes in payments %}
+  <li>{{ payment.title }}, {{ paid.amount if paid else payment.amount }}, {{ payment.buyer_id }}:
     {{ payment.status.replace("_", " ") }}
     {% for each in refunds %}<br>refund of {{ each.amount }}: {{ each.status }}
     {%- if each.reason %}, {{ each.reason }}{% endif %}{% endfor %}

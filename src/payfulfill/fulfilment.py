@@ -26,7 +26,7 @@ from payfulfill.models import (
 )
 from payfulfill.money import Money
 from payfulfill.ports import Observed, PurchaseHook, Target, UnitOfWork
-from payfulfill.refunding import called_for, command_of
+from payfulfill.refunding import called_for, command_of, duplicate_id
 from payfulfill.rules import (
     FINDINGS,
     Finding,
@@ -254,9 +254,19 @@ class Fulfilment:
             if one.state is not PurchaseState.DUPLICATE:
                 if one.id in known:
                     await uow.reviews.close(review.id, self.now)
-            elif one.id not in known and await uow.reviews.put(review):
-                opened.append(review)
+            elif one.id not in known:
+                opened += [review] if await uow.reviews.put(review) else []
+                if self.policy.duplicates == "refund":
+                    await self._give_back(uow, one)
         return opened
+
+    async def _give_back(self, uow: UnitOfWork, duplicate: Purchase) -> None:
+        """Leaves it to whoever works off pending events to refund a duplicate, if it still is one
+        by then. That is done once: if it comes to be one again, a person decides."""
+        target = Target(duplicate.buyer_id, duplicate.product, duplicate.payment_id)
+        refund_id = duplicate_id(duplicate.payment_id)
+        command = command_of(target, refund_id, livemode=duplicate.livemode, now=self.now)
+        await uow.events.add(command)
 
     def _found(self, payment: Payment, finding: Finding) -> Review:
         subject = finding.subject or payment.id

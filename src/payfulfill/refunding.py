@@ -131,6 +131,16 @@ def called_for(
             continue
 
 
+def duplicate_id(payment_id: str) -> str:
+    """The id of the refund of a payment for what its buyer had paid for before."""
+    return f"rfd_duplicate_{payment_id}"
+
+
+def of_duplicate(payment: Payment) -> Request:
+    """That refund: all that is left."""
+    return Request(duplicate_id(payment.id), None, BY_POLICY, "duplicate")
+
+
 def command_of(target: Target, refund_id: str, *, livemode: bool, now: datetime) -> StoredEvent:
     """Our own event that stands for a refund to be made; it is due at once."""
     words = {

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 from payfulfill.errors import (
     CannotJoin,
+    Conflict,
     GatewayFailed,
     GatewayRefused,
     GatewayUnavailable,
@@ -33,6 +34,8 @@ from payfulfill.models import (
     Facts,
     Kind,
     Payment,
+    Purchase,
+    PurchaseState,
     Refund,
     RefundStatus,
     StoredEvent,
@@ -51,7 +54,9 @@ from payfulfill.refunding import (
     command_id,
     command_of,
     commanded,
+    duplicate_id,
     fact_of,
+    of_duplicate,
     parameters_of,
 )
 from payfulfill.rules import refunds
@@ -95,6 +100,15 @@ def next_step(payment: Payment, refund_id: str, now: datetime) -> Refund | _Send
     if old or fact.get("lost", 0) >= number:
         return _List(refund.intent_id, number)
     return _Send(fact["parameters"][0], f"{payment.id}:{refund_id}:{number}", number)
+
+
+def _is_duplicate(purchase: Purchase) -> bool:
+    return purchase.state is PurchaseState.DUPLICATE
+
+
+def _is_going_back(payment: Payment) -> bool:
+    """Whether a refund of it was asked for, and it is not known yet whether there will be one."""
+    return any(one.status is RefundStatus.REQUESTED for one in refunds(payment))
 
 
 # --- Doing it ----------------------------------------------------------------------------------
@@ -143,14 +157,45 @@ class RefundCore:
         await self._ledger.fulfilment().record(uow, payment, slot, {key: fact})
         return True
 
-    async def resume(self, command: StoredEvent) -> Refund:
+    async def resume(self, command: StoredEvent) -> None:
         """Makes a refund that was begun before, or finds out what became of it.
 
         Raises:
             GatewayUnavailable: that cannot be told yet.
         """
         target, refund_id = commanded(command)
-        return await self._carry_out(target, refund_id, again=True)
+        if refund_id == duplicate_id(target.payment_id):
+            is_due = await self._ledger.run(partial(self._reserve_duplicate, target=target))
+            if not is_due:
+                await self._end(target, refund_id, {})
+                return
+        await self._carry_out(target, refund_id, again=True)
+
+    async def _reserve_duplicate(self, uow: UnitOfWork, target: Target) -> bool:
+        """Writes down that a payment is to be given back whose buyer had paid before; False if
+        nothing is to be done about it any more.
+
+        Raises:
+            GatewayUnavailable: the other one may be on its way back, so that this one counts.
+        """
+        slot = await uow.slots.lock(target.buyer_id, target.product)
+        payment = await self._ledger.locked(uow, target)
+        key = fact_key("request", duplicate_id(payment.id))
+        if key in payment.facts:
+            return True
+        siblings = await uow.purchases.of_product(target.buyer_id, target.product)
+        if not any(_is_duplicate(one) and one.source == payment.id for one in siblings):
+            return False
+        for one in siblings:
+            other = await uow.payments.get(one.buyer_id, one.payment_id)
+            if other is not None and other.id != payment.id and _is_going_back(other):
+                raise GatewayUnavailable("Another payment for the same is being refunded.")
+        try:
+            fact = fact_of(payment, of_duplicate(payment), self._clock.now())
+        except Conflict:  # it was a gift, or a bank has the money
+            return False
+        await self._ledger.fulfilment().record(uow, payment, slot, {key: fact})
+        return True
 
     async def _carry_out(self, target: Target, refund_id: str, *, again: bool) -> Refund:
         """Takes one step after the other, until it is known what became of it.

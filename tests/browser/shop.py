@@ -13,6 +13,8 @@ from payfulfill.demo.world import World
 
 TIDE: Final = "design/tide"
 MONTH: Final = "plan/month"
+PAY: Final = re.compile(r"^Pay \$")
+"""The button of the shop's own form, such as `Pay $29.00`."""
 
 
 class Shop:
@@ -38,7 +40,7 @@ class Shop:
         self.wait_for_fields()
 
     def wait_for_fields(self) -> None:
-        expect(self.page.get_by_role("button", name=re.compile("^Pay "))).to_be_enabled()
+        expect(self.page.get_by_role("button", name=PAY)).to_be_enabled()
 
     def fill(self, card: str = GOOD, page: Page | None = None) -> None:
         element = (page or self.page).frame_locator(ELEMENT)
@@ -49,7 +51,7 @@ class Shop:
 
     def pay(self, card: str = GOOD) -> None:
         self.fill(card)
-        self.page.get_by_role("button", name=re.compile("^Pay ")).click()
+        self.page.get_by_role("button", name=PAY).click()
 
     def buy(self, ref: str = TIDE) -> None:
         self.open(ref)

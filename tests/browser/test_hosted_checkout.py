@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from playwright.sync_api import FrameLocator, Page, expect
-from tests.browser.checkout import ELEMENT, GOOD, THREE_D_SECURE
+from playwright.sync_api import Page, expect
+from tests.browser.checkout import GOOD, THREE_D_SECURE
+from tests.browser.hosted import HostedPage
 
 from payfulfill.sandbox import Sandbox
 
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 DECLINED: Final = "4000 0000 0000 9995"
 
 
-class Hosted:
-    """The page, and the buyer in front of it."""
+class Hosted(HostedPage):
+    """The page of a session that the test makes."""
 
     def __init__(self, page: Page, shop_url: str, client: stripe.StripeClient) -> None:
-        self.page = page
+        super().__init__(page)
         self.shop_url = shop_url
         self.client = client
         self.id = ""
@@ -39,23 +40,6 @@ class Hosted:
         self.id = session.id
         self.page.goto(str(session.url))
 
-    @property
-    def element(self) -> FrameLocator:
-        return self.page.frame_locator(ELEMENT)
-
-    def fill(self, card: str = GOOD, email: str = "ada@example.com") -> None:
-        self.page.get_by_label("Email").fill(email)
-        for label, value in (
-            ("Card number", card),
-            ("Expiration date", "12/34"),
-            ("Security code", "123"),
-            ("ZIP code", "12345"),
-        ):
-            self.element.get_by_label(label, exact=True).fill(value)
-
-    def pay(self, name: str = "Pay $20.00") -> None:
-        self.page.get_by_role("button", name=name, exact=True).click()
-
     def is_thanked(self) -> None:
         self.page.wait_for_url(f"{self.shop_url}/thanks?session={self.id}")
 
@@ -65,9 +49,6 @@ class Hosted:
     def stands(self) -> tuple[str | None, str]:
         session = self.session()
         return session.status, session.payment_status
-
-    def says(self, message: str) -> None:
-        expect(self.page.get_by_role("alert").filter(has_text=message)).to_be_visible()
 
 
 @pytest.fixture
@@ -123,11 +104,9 @@ def test_the_bank_asks_on_a_page_of_its_own(hosted: Hosted, page: Page) -> None:
     assert hosted.stands() == ("complete", "paid")
 
 
-def test_a_bank_account_takes_days(hosted: Hosted, page: Page, sandbox: Sandbox) -> None:
+def test_a_bank_account_takes_days(hosted: Hosted, sandbox: Sandbox) -> None:
     hosted.open()
-    page.get_by_label("Email").fill("ada@example.com")
-    hosted.element.get_by_role("tab", name="US bank account").click()
-    hosted.element.get_by_label("Failure").check()
+    hosted.choose_bad_account()
     hosted.pay()
     hosted.is_thanked()
     assert hosted.stands() == ("complete", "unpaid")
@@ -140,16 +119,13 @@ def test_a_promotion_code_and_tax(hosted: Hosted, page: Page, sandbox: Sandbox) 
     sandbox.checkout.tax_percent = 10
     hosted.open(allow_promotion_codes=True, automatic_tax={"enabled": True})
     expect(page.get_by_role("row", name="Total due")).to_contain_text("$22.00")
-    page.get_by_label("Promotion code").fill("nothing")
-    page.get_by_role("button", name="Apply").click()
+    hosted.use_code("nothing")
     hosted.says("This code is invalid.")
-    page.get_by_label("Promotion code").fill("half")
-    page.get_by_role("button", name="Apply").click()
+    hosted.use_code("half")
     expect(page.get_by_role("row", name="Discount")).to_contain_text("\N{MINUS SIGN}$10.00")
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_role("row", name="Total due")).to_contain_text("$22.00")
-    page.get_by_label("Promotion code").fill("HALF")
-    page.get_by_role("button", name="Apply").click()
+    hosted.use_code("HALF")
     hosted.fill()
     hosted.pay("Pay $11.00")
     hosted.is_thanked()

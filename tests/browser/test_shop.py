@@ -12,7 +12,7 @@ import pytest
 from examples.flask_shop.app import create_app
 from playwright.sync_api import Page, expect
 from tests.browser.checkout import ELEMENT, GOOD
-from tests.browser.shop import MONTH, TIDE, Shop, create
+from tests.browser.shop import MONTH, PAY, TIDE, Shop, create
 from tests.web.serving import Werkzeug
 
 from payfulfill.demo.world import World
@@ -89,7 +89,7 @@ def test_the_bank_asks_and_is_not_satisfied(shop: Shop) -> None:
 def test_what_is_wrong_with_a_field_is_said_beside_it(shop: Shop) -> None:
     shop.open()
     shop.fill("4242 4242 4242 4241")
-    shop.page.get_by_role("button", name=re.compile("^Pay ")).click()
+    shop.page.get_by_role("button", name=PAY).click()
     told = shop.page.frame_locator(ELEMENT).get_by_text("Your card number is invalid.")
     expect(told).to_be_visible()
     expect(shop.page.locator("#message")).to_be_hidden()
@@ -99,7 +99,7 @@ def test_what_is_wrong_with_a_field_is_said_beside_it(shop: Shop) -> None:
 def test_a_double_click_charges_once(shop: Shop) -> None:
     shop.open()
     shop.fill()
-    shop.page.get_by_role("button", name=re.compile("^Pay ")).dblclick()
+    shop.page.get_by_role("button", name=PAY).dblclick()
     shop.thanks("It is yours")
     assert shop.charges() == 1
     assert shop.owned() == [TIDE]
@@ -136,7 +136,7 @@ def test_a_second_tab_pays_nothing_again(shop: Shop) -> None:
     shop.open()
     other = shop.page.context.new_page()
     other.goto(f"{shop.world.url}/pay/{TIDE}")
-    pay = other.get_by_role("button", name=re.compile("^Pay "))
+    pay = other.get_by_role("button", name=PAY)
     expect(pay).to_be_enabled()
     shop.fill(page=other)
     shop.pay()
@@ -220,14 +220,14 @@ def test_a_declined_payment_says_why(shop: Shop) -> None:
     payment = create(shop.world.ada, TIDE)
     shop.world.ada.confirm(payment["clientSecret"], payment["publishableKey"], DECLINED)
     shop.go(f"/thanks?payment={payment['paymentId']}")
-    shop.thanks("The payment was declined")
+    shop.thanks("The payment did not go through")
     expect(shop.page.locator("#text")).to_contain_text("Your card was declined.")
 
 
 def test_a_bank_that_takes_days(shop: Shop) -> None:
     shop.open()
     shop.page.frame_locator(ELEMENT).get_by_role("tab", name="US bank account").click()
-    shop.page.get_by_role("button", name=re.compile("^Pay ")).click()
+    shop.page.get_by_role("button", name=PAY).click()
     shop.thanks("Your bank is working on it")
     assert shop.owned() == []
     shop.go("/library")
@@ -327,6 +327,12 @@ def each_page(shop: Shop) -> Iterator[str]:
     shop.pay(DECLINED)
     shop.says("Your card was declined.")
     yield "/pay, declined"
+    shop.go("/library")
+    expect(shop.page.get_by_role("heading", name="Did not go through")).to_be_visible()
+    yield "/library, declined"
+    shop.go("/pay/design/ridge?ui=checkout")
+    expect(shop.page.get_by_role("link", name="Pay here")).to_be_visible()
+    yield "/pay, on Stripe's page"
 
 
 def test_nothing_comes_from_elsewhere(shop: Shop) -> None:

@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count, islice
+from itertools import count, islice, product
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -467,10 +467,11 @@ def every_point(journey: Journey, first: int, step: int) -> int:
     return next(point for point in count(first, step) if not journey.killed_at(point))
 
 
-def some_pairs(journey: Journey, points: int) -> int:
+def some_pairs(journey: Journey, points: int, first: int, step: int) -> int:
     """Kills it again while it heals, at a spread of points; how many pairs there were."""
     spread = [points * place // _PAIRS for place in range(_PAIRS)]
-    return sum(journey.killed_at(first, second) for first in spread for second in spread)
+    pairs = islice(product(spread, spread), first, None, step)
+    return sum(journey.killed_at(*pair) for pair in pairs)
 
 
 _JOURNEYS: Final[Mapping[str, Callable[[World], Journey]]] = {
@@ -491,7 +492,7 @@ def main() -> None:
     for name in journeys:
         journey = _JOURNEYS[name](world)
         points[name] = every_point(journey, int(first), int(step))
-        pairs += some_pairs(journey, points[name])
+        pairs += some_pairs(journey, points[name], int(first), int(step))
     world.place.check()
     sys.stdout.write(json.dumps({"points": points, "pairs": pairs}) + "\n")
 

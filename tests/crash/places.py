@@ -50,7 +50,8 @@ class Place(ABC):
     @abstractmethod
     def opened(self, fate: Fate | None) -> Any:
         """A context manager that gives the store, in a process that has just begun. With a fate,
-        each statement or message that goes to the database has a boundary before it and after."""
+        all that it has done to the database has a boundary before it. There is none after it: who
+        dies there leaves what is left by one who dies before the next."""
 
     @abstractmethod
     def attend(self, fate: Fate, end: int) -> None:
@@ -114,8 +115,8 @@ class _SqlPlace(Place):
 
 
 class SQLitePlace(_SqlPlace):
-    """A file. The boundaries are around each statement, and before all that it has done to files,
-    where Linux tells of that."""
+    """A file. The boundaries are before all that is done to it; where nothing tells of that, around
+    each statement."""
 
     def __init__(self, folder: Path, *, is_async: bool) -> None:
         self.is_async = is_async
@@ -125,9 +126,10 @@ class SQLitePlace(_SqlPlace):
     @asynccontextmanager
     async def opened(self, fate: Fate | None) -> AsyncIterator[Any]:
         if fate is not None:
-            _instrument(fate)
             if SUPPORTED:
                 socket.send_fds(self._lifes, [b"."], [tell_writes()])
+            else:
+                _instrument(fate)
         store = AsyncSQLiteStore(self._path) if self.is_async else SQLiteStore(self._path)
         yield store
         await settle(store.close())
@@ -183,7 +185,7 @@ def _instrument(fate: Fate) -> None:
 
 class PostgresPlace(_SqlPlace, _WiredPlace):
     """A schema. The boundaries are on the wire: before each message of the shop's that has
-    something done, and before each of the server's that says that it is."""
+    something done."""
 
     def __init__(self, url: str, folder: Path, *, is_async: bool) -> None:
         import psycopg  # noqa: PLC0415  # a driver is for its own store
@@ -211,8 +213,8 @@ class PostgresPlace(_SqlPlace, _WiredPlace):
         await settle(store.close())
 
     def counts(self, message: Message) -> bool:
-        # Startup, Query, Execute, Sync, Terminate; CommandComplete, ErrorResponse, ReadyForQuery
-        return message.kind in (_ASKING if message.sender == "client" else _ANSWERING)
+        # Startup, Query, Execute, Sync, Terminate
+        return message.sender == "client" and message.kind in ("startup", "Q", "E", "S", "X")
 
     def check(self) -> None:
         """No lock and no transaction of a dead shop's is left."""
@@ -226,12 +228,8 @@ class PostgresPlace(_SqlPlace, _WiredPlace):
         assert left == []
 
 
-_ASKING = ("startup", "Q", "E", "S", "X")
-_ANSWERING = ("C", "E", "Z")
-
-
 class MongoPlace(_WiredPlace):
-    """A database. The boundaries are on the wire: before each command, and before its answer."""
+    """A database. The boundaries are on the wire: before each command."""
 
     def __init__(self, url: str, folder: Path, *, is_async: bool) -> None:
         import pymongo  # noqa: PLC0415  # a driver is for its own store
@@ -263,7 +261,8 @@ class MongoPlace(_WiredPlace):
 
     def counts(self, message: Message) -> bool:
         # The others come from threads of the driver's, and tell nothing of the shop.
-        return message.kind not in ("hello", "ping", "endSessions")
+        ours = message.kind not in ("hello", "ping", "endSessions")
+        return message.sender == "client" and ours
 
     async def prepare(self, connection: Any) -> None:
         await settle(connection.database["shipped"].create_index("id", unique=True))

@@ -21,12 +21,13 @@ from payfulfill import models as models_module
 from payfulfill import webhooks as webhooks_module
 from payfulfill.cli.command import Command
 from payfulfill.errors import PayfulfillError
+from payfulfill.payments.ways import Options
 from payfulfill.rules import FINDINGS, REASONS
 from payfulfill.rules.access import ALLOWED
 from payfulfill.sandbox.cards import CARDS, Card, Complaint, Refunding, Reply
 from payfulfill.stores import MongoStore, PostgresStore, SQLiteStore
 from payfulfill.stripe import StripeGateway
-from payfulfill.web import File, LocalFiles, Redirect, SignedUrls, problems, wire
+from payfulfill.web import CheckoutPages, File, LocalFiles, Redirect, SignedUrls, problems, wire
 from payfulfill.web.endpoints import ENDPOINTS, Endpoint, Endpoints
 from payfulfill.web.fastapi import router
 from payfulfill.web.flask import blueprint
@@ -148,6 +149,8 @@ def _type(schema: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
         return " or ".join(_type(each, parts) for each in schema["anyOf"])
     if schema.get("type") == "array":
         return f"list of {_type(schema['items'], parts)}"
+    if "enum" in schema:
+        return ", ".join(map(code, schema["enum"]))
     if schema.get("format") == "date-time":
         return "time (ISO 8601)"
     return str(schema["type"])
@@ -260,6 +263,19 @@ def _default(each: Any) -> str:
     return code(
         _plain(list(each.default) if isinstance(each.default, (tuple, frozenset)) else each.default)
     )
+
+
+def options(kind: type) -> Rows:
+    """The keys of a TypedDict that may all be left out."""
+    told, types = entries(kind, "Attributes"), inspect.get_annotations(kind)
+    return [
+        ["option", "type", "meaning"],
+        *([code(name), code(_written(each)), told[name]] for name, each in types.items()),
+    ]
+
+
+def _written(annotation: Any) -> str:
+    return str(getattr(annotation, "__forward_arg__", annotation))
 
 
 def strategies() -> Rows:
@@ -437,6 +453,8 @@ def tables() -> dict[str, Rows]:
         "fields of File": attributes(File),
         "fields of Redirect": attributes(Redirect),
         "fields of Policy": attributes(payfulfill.Policy),
+        "options of create": options(Options),
+        "fields of CheckoutPages": attributes(CheckoutPages),
     }
     made |= {f"answers of {each.name}": answers(each) for each in ENDPOINTS}
     made |= {f"body {model.__name__}": model_fields(model) for model in bodies()}
@@ -474,6 +492,6 @@ def filled(page: str) -> str:
 
 
 if __name__ == "__main__":
-    for name in ("reference.md", "refunds.md"):
+    for name in ("checkout.md", "reference.md", "refunds.md"):
         page = DOCS / name
         page.write_text(filled(page.read_text("utf-8")), "utf-8")

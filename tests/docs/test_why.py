@@ -39,8 +39,10 @@ def test_what_is_not_yet_is_not_yet() -> None:
     assert {"refund.failed", "charge.dispute.funds_withdrawn"} < set(HANDLED)
     assert today["subscriptions that renew themselves (Stripe Billing)"] == "not yet"
     assert not [event for event in HANDLED if "invoice" in event or "subscription" in event]
-    assert today["Stripe Checkout, the hosted page"].startswith("not yet")
-    assert not [event for event in HANDLED if "checkout" in event]
+    assert "yes" in today["Stripe Checkout, the hosted page, with promotion codes and taxes"]
+    assert "checkout.session.completed" in HANDLED
+    assert "yes" in today["ways to pay that take days, such as bank debits"]
+    assert "checkout.session.async_payment_failed" in HANDLED
     assert today["Django"] == "not yet"
     stores = {name for name in payfulfill.stores.__all__ if name.endswith("Store")}
     kinds = {name.removeprefix("Async") for name in stores}

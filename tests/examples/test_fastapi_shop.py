@@ -383,6 +383,21 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
             assert "://" not in text, file
 
 
+def test_the_way_back_from_stripes_page_is_the_shops_own(ada: httpx.Client) -> None:
+    wanted = {"productType": "design", "productId": "tide", "ui": "checkout"}
+    taken = {**wanted, "cancelUrl": "http://127.0.0.1:8000/pay/design/tide"}
+    assert ada.post("/api/payments/create", json=taken).status_code == 201
+    refused = {**wanted, "cancelUrl": "http://evil.example/pay/design/tide"}
+    assert ada.post("/api/payments/create", json=refused).status_code == 422
+
+
+def test_a_promotion_code_is_shown_as_it_is_written(environment: dict[str, str]) -> None:
+    app = shop.create_app({**environment, "SHOP_PROMOTION": '"><b>SPRING'})
+    with listen([0]) as listener, serving(app, listener):
+        page = httpx.get(f"{url_of(listener)}/pay/design/tide", trust_env=False).text
+    assert 'data-code="&quot;&gt;&lt;b&gt;SPRING"' in page
+
+
 # --- Settings ---------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from payfulfill.testing.servers import Server
 
 GOOD = "4242 4242 4242 4242"
 DECLINED = "4000 0000 0000 9995"
+BAD_BANK_DEBIT = "pm_usBankAccount_failure"
 
 
 class Visitor:
@@ -41,6 +42,14 @@ class Visitor:
         assert secret
         assert after
         return secret[1], after[1]
+
+    def leave(self, ref: str) -> str:
+        """Goes to Stripe's page: its session."""
+        assert "Pay on Stripe's page" in self.page(f"/pay/{ref}")
+        answer = self.http.post(f"/pay/{ref}", follow_redirects=False)
+        assert answer.status_code == 302
+        assert answer.headers["location"].startswith(f"{self.sandbox.url}/c/pay/")
+        return str(answer.headers["location"].rpartition("/")[2])
 
     def buy(self, ref: str) -> None:
         intent, after = self.open(ref)
@@ -111,6 +120,29 @@ def test_declined_and_then_paid(ada: Visitor) -> None:
     assert "Your card has insufficient funds. This is not paid:" in " ".join(told.split())
     ada.page("/api/downloads/course/printing", 403)
     ada.buy("course/printing")
+
+
+def test_a_debit_on_stripes_page_bounces_and_is_paid_with_a_code(ada: Visitor) -> None:
+    session = ada.leave("design/card")
+    (page,) = ada.sandbox.objects("checkout.session")
+    assert page["cancel_url"].endswith("/pay/design/card")
+    before, after = page["success_url"].split("{CHECKOUT_SESSION_ID}")
+    assert not after
+    ada.sandbox.checkout.pay(session, BAD_BANK_DEBIT)
+    assert "you can leave this page" in ada.page(before + session)
+    ada.sandbox.checkout.settle(session)
+    told = ada.page(before + session)
+    assert "insufficient funds" in told
+    assert "This is not paid:" in told
+    ada.sandbox.checkout.add_promotion_code("HALF", percent_off=50)
+    again = ada.leave("design/card")
+    assert again != session
+    ada.sandbox.checkout.apply_code(again, "HALF")
+    ada.sandbox.checkout.pay(again)
+    assert "It is paid, and yours" in ada.page(before + again)
+    ada.page("/api/downloads/design/card")
+    ada.http.post("/sign-in", data={"person": "ines"})
+    assert "Mountain postcard, 2.49 USD, ada:" in ada.page("/admin")
 
 
 def test_a_pass_is_used_up(ada: Visitor) -> None:

@@ -274,6 +274,13 @@ def test_a_debit_that_arrives(shop: Shop, told: bool) -> None:
     assert shop.check().allowed
 
 
+def test_the_session_alone_tells_that_the_bank_is_at_work(shop: Shop) -> None:
+    checkout = shop.open_page()
+    shop.pay_page(checkout, BANK_DEBIT)
+    shop.hear(shop.said("checkout.session.completed"))
+    assert shop.get(checkout).intent_status == "processing"
+
+
 @pytest.mark.parametrize("told", [True, False])
 def test_a_debit_that_bounces_can_be_paid_another_way(shop: Shop, told: bool) -> None:
     """The same payment is payable again, on a new page."""
@@ -442,7 +449,10 @@ def test_a_promotion_code_that_leaves_nothing_to_pay(shop: Shop) -> None:
     assert shop.library()[0].purchase.amount == usd(0)
 
 
-def test_taxes(shop: Shop) -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_taxes(shop: Shop, known: bool) -> None:
+    shop.selling["customers"] = known
+    shop.reopen()
     shop.sandbox.checkout.tax_percent = 19
     checkout = shop.open_page(automatic_tax=True)
     shop.pay_page(checkout)

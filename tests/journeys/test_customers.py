@@ -279,6 +279,16 @@ def test_a_customer_who_was_deleted_at_stripe(shop: Shop, ui: str, when: str) ->
     assert len(shop.history()) == 1
 
 
+def test_something_else_that_stripe_misses_makes_no_row_of_customers(shop: Shop) -> None:
+    def missing() -> None:
+        raise GatewayRefused(reason="resource_missing")
+
+    shop.gateway.before["create"] += [missing] * 20
+    with pytest.raises(GatewayRefused):
+        shop.create(setup_future_usage="on_session")
+    assert len(at_stripe(shop, "customer")) <= 2
+
+
 def test_64_first_purchases_at_once_are_of_one_customer(shop: Shop) -> None:
     shop.buyers.add(ADA.id)
     found = shop.at_once(

@@ -24,6 +24,7 @@ from payfulfill.errors import (
     ConfigurationError,
     CurrencyMismatch,
     Forbidden,
+    GatewayUnavailable,
     InvalidRequest,
     NotFound,
     NotRefundable,
@@ -39,6 +40,7 @@ from payfulfill.models import (
     RefundStatus,
     Returned,
 )
+from payfulfill.sandbox import Fault
 
 REFUND = "refunds.create"
 FAILING_CARD = "pm_card_refundFail"
@@ -702,6 +704,104 @@ def test_refunding_the_first_of_two_activates_the_next(shop: Shop) -> None:
     assert allowed.state is PurchaseState.ACTIVE
     assert shop.check().allowed
     assert "duplicate_purchase" not in shop.reviews()
+
+
+def paid_for_twice(shop: Shop) -> tuple[Payment, Payment]:
+    """The same, and Stripe has both: the store had lost the first from its slot."""
+
+    async def forget(uow: Any) -> None:
+        await uow.slots.put("ada", DESIGN, None)
+
+    first = shop.create()
+    shop.pay(first)
+    shop.rows(forget, read_only=False)
+    shop.clock.advance(60)
+    second = shop.create()
+    shop.pay(second)
+    shop.catch_up()
+    return shop.get(first), shop.get(second)
+
+
+@pytest.mark.parametrize("lost", ["nothing", "the call", "the answer"])
+def test_a_duplicate_goes_back_by_policy(shop: Shop, lost: str) -> None:
+    shop.policy = Policy(duplicates="refund")
+    shop.reopen()
+    active, duplicate = paid_for_twice(shop)
+    assert shop.returned() == []  # only told to do so
+
+    def fail(*_: object) -> None:
+        raise GatewayUnavailable
+
+    if lost != "nothing":
+        disturbed = shop.gateway.before if lost == "the call" else shop.gateway.after
+        disturbed["refund"].append(fail)
+        shop.process_pending()
+        shop.clock.advance(3600)
+    shop.process_pending()
+    shop.catch_up()
+    (refund,) = shop.returned()
+    assert refund["amount"] == 3999
+    assert refund["metadata"]["payfulfill_payment"] == duplicate.id
+    assert shop.get(duplicate).status is PaymentStatus.REFUNDED
+    assert shop.get(active).status is PaymentStatus.SUCCEEDED
+    assert shop.check().allowed
+    assert shop.reviews() == {}
+    shop.clock.advance(3600)
+    assert shop.process_pending() == []
+
+
+def test_a_duplicate_that_is_one_no_more_stays(shop: Shop) -> None:
+    """Before the worker came to it, the first was given back."""
+    shop.policy = Policy(duplicates="refund")
+    shop.reopen()
+    active, duplicate = paid_for_twice(shop)
+    shop.refund(active)
+    shop.catch_up()
+    shop.process_pending()
+    shop.clock.advance(3600)
+    assert shop.process_pending() == []
+    assert [one["metadata"]["payfulfill_payment"] for one in shop.returned()] == [active.id]
+    assert shop.get(duplicate).status is PaymentStatus.SUCCEEDED
+    assert shop.check().allowed
+
+
+def test_while_the_first_may_be_on_its_way_back_the_duplicate_waits(shop: Shop) -> None:
+    """Never both."""
+    shop.policy = Policy(duplicates="refund")
+    shop.reopen()
+    active, duplicate = paid_for_twice(shop)
+
+    def fail(*_: object) -> None:
+        raise GatewayUnavailable
+
+    shop.gateway.after["refund"].append(fail)
+    with pytest.raises(GatewayUnavailable):
+        shop.refund(active)
+    shop.gateway.before["refund"] += [fail] * 3
+    outcomes = shop.process_pending()
+    assert {one.kind for one in outcomes} == {OutcomeKind.PENDING}
+    shop.gateway.before["refund"].clear()
+    for _ in range(3):
+        shop.clock.advance(3600)
+        shop.process_pending()
+    shop.catch_up()
+    assert [one["metadata"]["payfulfill_payment"] for one in shop.returned()] == [active.id]
+    assert shop.get(duplicate).status is PaymentStatus.SUCCEEDED
+    assert shop.check().allowed
+
+
+def test_a_gift_beside_what_was_paid_is_not_refunded(shop: Shop) -> None:
+    shop.policy = Policy(duplicates="refund")
+    shop.reopen()
+    checkout = shop.create()
+    shop.pay(checkout)
+    shop.sandbox.fail_next("*", Fault.CUT_BEFORE, 5)
+    shop.grant()
+    shop.catch_up()
+    shop.process_pending()
+    shop.clock.advance(3600)
+    assert shop.process_pending() == []
+    assert shop.check().allowed
 
 
 def paid_by_two_intents(shop: Shop) -> tuple[Payment, list[str]]:

@@ -138,6 +138,18 @@ def test_tax_of_a_customer_whose_address_is_known(client: Client, sandbox: Sandb
     assert session.total_details.amount_tax == 333
 
 
+def test_a_customer_without_an_address_is_asked_for_it(client: Client, sandbox: Sandbox) -> None:
+    sandbox.checkout.tax_percent = 10
+    customer = client.v1.customers.create({}).id
+    tax: Any = {"automatic_tax": {"enabled": True}, "customer": customer}
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        create(client, **tax)
+    assert caught.value.code == "customer_tax_location_invalid"
+    assert client.v1.checkout.sessions.list().data == []
+    session = create(client, **tax, customer_update={"address": "auto"})
+    assert sandbox.checkout.pay(session.id)["amount_total"] == 2200
+
+
 def test_discount_and_tax_are_spread_over_the_items(client: Client, sandbox: Sandbox) -> None:
     sandbox.checkout.tax_percent = 10
     coupon = client.v1.coupons.create({"amount_off": 100, "currency": "usd"})

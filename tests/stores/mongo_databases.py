@@ -17,11 +17,13 @@ _numbers = count(1)
 
 @contextmanager
 def database_of_its_own(server: Server) -> Iterator[str]:
-    """The name of a database that is not there yet, and is gone afterwards."""
+    """The name of a database that is not there yet, and is gone afterwards; so is the one beside
+    it, whose name ends in `_fresh`."""
     name = f"payfulfill_{next(_numbers)}"
     yield name
     with MongoClient[dict[str, object]](server.url) as client:
-        client.drop_database(name)
+        for database in (name, f"{name}_fresh"):
+            client.drop_database(database)
 
 
 class OwnMongoStore(MongoStore):

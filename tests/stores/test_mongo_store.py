@@ -36,8 +36,6 @@ class _MongoContract(StoreContract):
         self.url = mongo.url
         with database_of_its_own(mongo) as self.name:
             yield
-            with MongoClient[Any](mongo.url) as client:
-                client.drop_database(f"{self.name}_fresh")
 
     def reopen(self, store: Any) -> Callable[[], Any]:
         return partial(self.kind, self.url, store.name)

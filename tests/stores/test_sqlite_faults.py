@@ -18,7 +18,7 @@ import pytest
 from payfulfill.errors import StoreUnavailable
 from payfulfill.models import OutcomeKind, Purchase
 from payfulfill.ports import UnitOfWork
-from payfulfill.stores import AsyncSQLiteStore, SQLiteStore, sqlite
+from payfulfill.stores import AsyncSQLiteStore, SQLiteStore, sqlite, sqlite_connections
 from payfulfill.stores.sqlite_connections import Connections
 from payfulfill.testing.contract.samples import LARGE, event
 from payfulfill.testing.contract.shop import Shop
@@ -273,8 +273,9 @@ def test_a_file_with_damage(counted: SQLiteStore, path: Path) -> None:
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_file_that_was_deleted_while_it_was_open(
-    counted: SQLiteStore, path: Path, read_only: bool
+    counted: SQLiteStore, path: Path, read_only: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sqlite_connections, "LOOK_EVERY", 0.0)
     assert counted.run(_used, read_only=True) == 1
     for file in path.parent.iterdir():
         file.unlink()
@@ -284,6 +285,22 @@ def test_a_file_that_was_deleted_while_it_was_open(
         counted.run(_count)
     counted.migrate()
     assert counted.run(_count) == 1
+
+
+def test_reads_look_once_in_a_while_whether_the_file_is_there(
+    counted: SQLiteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second at most; writes look each time."""
+    assert 0 < sqlite_connections.LOOK_EVERY <= 1
+    monkeypatch.setattr(sqlite_connections, "LOOK_EVERY", 1e9)
+    assert counted.run(_used, read_only=True) == 1
+    for file in path.parent.iterdir():
+        file.unlink()
+    assert counted.run(_used, read_only=True) == 1
+    with pytest.raises(StoreUnavailable, match="deleted or replaced"):
+        counted.run(_count)
+    with pytest.raises(StoreUnavailable, match="unable to open"):
+        counted.run(_used, read_only=True)
 
 
 def test_a_file_that_was_replaced_while_it_was_open(

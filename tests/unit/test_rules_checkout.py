@@ -300,7 +300,7 @@ def read_as(number: int, step: str, id: str = "pi_1") -> Facts:
             "pi_1",
             "requires_payment_method",
         ),
-        (known(page("begun"), page("failed", 2)), "pi_1", "requires_payment_method"),
+        (known(page("begun"), page("failed", 2)), "pi_1", "processing"),
         (known(page("failed"), page("paid", 2)), "pi_2", None),
         (
             [*known(page("paid"), page("paid", 2)), intent(SUCCEEDED, id="pi_2", paid_at=PAID - 9)],

@@ -207,6 +207,7 @@ NO_POLICIES: dict[str, list[Any]] = {
     # What is async would answer with a coroutine, which counts as yes.
     "refunds": ["half", "FULL", "", None, 0.5, ["full"], {}, an_async_rule],
     "disputes": ["lost", None, PurchaseState.REVOKED, an_async_rule],
+    "duplicates": ["suspend", "", None, True],
     "fraud_warnings": ["dispute", "", None, True, ["note"]],
     "radar_reviews": ["Suspend", None, {}],
 }

@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,20 @@ from urllib.parse import urlsplit
 
 import fastapi
 import flask
-from tests.journeys.shop import SECRET, Loop, Shop
+from tests.journeys.shop import BACK, GOOD_CARD, SECRET, THANKS, Loop, Shop
 from tests.web.serving import Served, Uvicorn, Werkzeug
 
 from payfulfill import Buyer
-from payfulfill.web import Files, LocalFiles
+from payfulfill.sandbox.errors import CardDeclined
+from payfulfill.web import CheckoutPages, Files, LocalFiles
 from payfulfill.web.fastapi import router
 from payfulfill.web.flask import blueprint
 
 PREFIX = "/api"
 WEBHOOK = "/payments/webhook"
 PUBLISHABLE_KEY = "pk_test_web"
+
+PAGES = CheckoutPages(success_url=THANKS, cancel_url=BACK)
 
 KINDS = ("FastAPI, async", "FastAPI, sync", "Flask, sync")
 
@@ -92,6 +96,7 @@ class Web:
             "current_buyer": self.current_buyer,
             "files": self.files,
             "publishable_key": PUBLISHABLE_KEY,
+            "checkout": PAGES,
             **options,
         }
         if self.framework == "Flask":
@@ -185,6 +190,18 @@ class Web:
         """In the buyer's browser, with the client secret that it was given."""
         self.shop.clock.advance(1)
         self.shop.sandbox.pay(created.json["clientSecret"].partition("_secret_")[0], card)
+
+    def open_page(self, id: str = "poster", **more: Any) -> Answer:
+        """Wants to pay on Stripe's page."""
+        return self.create(id, more={"ui": "checkout", **more})
+
+    def pay_page(self, created: Answer, card: str = GOOD_CARD) -> str:
+        """On Stripe's page; its session's id."""
+        self.shop.clock.advance(1)
+        session = str(created.json["url"]).rpartition("/")[2]
+        with suppress(CardDeclined):  # who is declined may try again
+            self.shop.sandbox.checkout.pay(session, card)
+        return session
 
     def status(self, payment_id: str, **options: Any) -> Answer:
         return self.get(f"/payments/status/{payment_id}", **options)

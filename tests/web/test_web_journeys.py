@@ -12,6 +12,7 @@ def test_from_buy_to_download(web: Web) -> None:
     assert created.json == {
         "paymentId": created.json["paymentId"],
         "clientSecret": secret,
+        "url": None,
         "publishableKey": PUBLISHABLE_KEY,
         "amount": 3999,
         "amountText": "39.99 USD",

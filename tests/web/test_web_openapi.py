@@ -68,6 +68,20 @@ def test_names_on_the_wire_are_in_camel_case() -> None:
     assert "$ref" not in str(document)
 
 
+def test_what_a_browser_may_say_of_stripes_page() -> None:
+    document = openapi.document("", "payfulfill", __version__)
+    create = document["paths"]["/payments/create"]["post"]
+    wanted = create["requestBody"]["content"]["application/json"]["schema"]
+    assert wanted["additionalProperties"] is False
+    assert wanted["properties"]["ui"]["enum"] == ["elements", "checkout"]
+    assert wanted["properties"]["ui"]["default"] == "elements"
+    names = {"productType", "productId", "currency", "ui", "successUrl", "cancelUrl"}
+    assert set(wanted["properties"]) == names
+    assert wanted["required"] == ["productType", "productId"]
+    status = document["paths"]["/payments/status/{paymentId}"]["get"]
+    assert "Checkout session" in status["summary"]
+
+
 @pytest.mark.parametrize("kind", ["Flask, sync"])  # FastAPI has its own ways to tell
 def test_the_document_knows_where_an_app_is_mounted(web: Web) -> None:
     mounted = DispatcherMiddleware(flask.Flask("nothing"), {"/shop": web.app})

@@ -67,6 +67,7 @@ def test_what_is_free_is_there_at_once(web: Web) -> None:
 
 
 FIELDS = ["amount", "status", "user", "userId", "price", "metadata", "product_id", "Currency", ""]
+FIELDS += ["allowPromotionCodes", "automaticTax", "success_url", "origins"]
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -90,6 +91,10 @@ def test_any_other_field_is_refused_by_name(calm: Web, field: str) -> None:
         (wanted(currency="USDX"), ["currency"]),
         (wanted(currency=840), ["currency"]),
         (wanted(productId=""), ["productId"]),
+        (wanted(ui="page"), ["ui"]),
+        (wanted(ui=None), ["ui"]),
+        (wanted(ui="checkout", successUrl=""), ["successUrl"]),
+        (wanted(ui="checkout", cancelUrl="https://shop.example/" + "x" * 2048), ["cancelUrl"]),
         (wanted(productId="x" * 501), ["productId"]),
         (wanted(productId="pos\0ter"), ["productId"]),
         ([], ["body"]),
@@ -172,8 +177,13 @@ def test_status_tells_all_that_a_page_needs(web: Web) -> None:
         "status": "pending",
         "step": "requires_payment_method",
         "lastError": None,
+        "ui": "elements",
         "succeededAt": None,
         "purchaseId": None,
+        "charged": None,
+        "chargedText": None,
+        "discount": None,
+        "tax": None,
     }
 
 

@@ -23,7 +23,7 @@ from payfulfill.demo.home import Home, Kind, open_home
 from payfulfill.demo.lines import Claim
 from payfulfill.demo.story import STORY
 from payfulfill.demo.terminal import Terminal
-from payfulfill.demo.world import World, open_world
+from payfulfill.demo.world import PROMOTION, World, open_world
 
 __all__ = ["check", "run"]
 
@@ -139,6 +139,10 @@ def _invite(terminal: Terminal, world: World, home: Home, data: Path | None) -> 
     terminal.text()
     terminal.text("Cards to pay with, at any future date and with any three digits:")
     terminal.table(list(CARDS))
+    terminal.text(
+        f"The promotion code {PROMOTION} takes a quarter off, on Stripe's page. A US bank account "
+        "takes days: let it pay or fail on the sandbox's page, at the payment intent."
+    )
     terminal.text()
     if home.place:
         terminal.text(

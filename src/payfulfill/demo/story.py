@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from payfulfill.demo.lines import Answered, Asked, Claim, Line, Step
 from payfulfill.demo.visitor import Visitor
-from payfulfill.demo.world import WEBHOOKS, World
+from payfulfill.demo.world import PROMOTION, WEBHOOKS, World
 from payfulfill.sandbox import Disturbance
 from payfulfill.stripe.signature import sign
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 RIDGE: Final = "design/ridge"
 TIDE: Final = "design/tide"
 FROST: Final = "design/frost"
+FERRY: Final = "design/ferry"
 FREE: Final = "design/moon"
 MONTH: Final = "plan/month"
 
 GOOD_CARD: Final = "4242 4242 4242 4242"
 EMPTY_CARD: Final = "4000 0000 0000 9995"  # Stripe's test card for insufficient funds
+BANK_ACCOUNT: Final = "pm_usBankAccount_success"
 
 Json = dict[str, Any]
 
@@ -214,6 +216,48 @@ def used_up(world: World) -> Iterator[Line]:
     yield Claim("she is told until when", expected=True, found=ends)
 
 
+def bounced(world: World) -> Iterator[Line]:
+    """Bob pays on Stripe's page, from a bank account that has not enough."""
+    sent = len(world.sandbox.deliveries)
+    payment = yield from _buy(world.bob, FERRY, "checkout")
+    session = _session(payment)
+    yield Asked("Bob", "pays on Stripe's page, from his bank account")
+    world.sandbox.checkout.pay(session, BANK_ACCOUNT)
+    yield from _webhooks(world, sent)
+    found = yield from _status(world.bob, payment["paymentId"])
+    yield Claim("the money is on its way", ("pending", "processing"), _status_and_step(found))
+    reply = yield from _download(world.bob, FERRY)
+    yield Claim("there is no access yet", (403, "payment_processing"), _refusal(reply))
+    sent = len(world.sandbox.deliveries)
+    yield Asked("Bank", "says, days later, that Bob's account has not enough")
+    world.sandbox.checkout.settle(session, succeed=False)
+    yield from _webhooks(world, sent)
+    found = yield from _status(world.bob, payment["paymentId"])
+    told = found["status"], bool(found["lastError"])
+    yield Claim("it can be paid again, and he is told why", ("pending", True), told)
+
+
+def with_a_code(world: World) -> Iterator[Line]:
+    """Bob pays on Stripe's page with a card, and with a promotion code."""
+    sent = len(world.sandbox.deliveries)
+    before = _latest(world.bob)
+    payment = yield from _buy(world.bob, FERRY, "checkout")
+    session = _session(payment)
+    yield Claim("it is the same payment", before["paymentId"], payment["paymentId"])
+    yield Asked("Bob", f"types {PROMOTION} on Stripe's page, and pays with card {GOOD_CARD}")
+    world.sandbox.checkout.apply_code(session, PROMOTION)
+    world.sandbox.checkout.pay(session, GOOD_CARD)
+    yield from _webhooks(world, sent)
+    found = yield from _status(world.bob, session)
+    quarter = found["amount"] // 4
+    told = found["status"], found["charged"], found["discount"]
+    yield Claim(
+        "it is paid, less a quarter", ("succeeded", found["amount"] - quarter, quarter), told
+    )
+    reply = yield from _download(world.bob, FERRY)
+    yield Claim("the poster is his", 200, reply.status_code)
+
+
 def free(world: World) -> Iterator[Line]:
     """The postcard is free."""
     calls = len(world.sandbox.calls)
@@ -269,6 +313,16 @@ STORY: Final = (
         "The pass opens every poster for a month, and allows three downloads.",
         used_up,
     ),
+    Step(
+        "Bob pays on Stripe's page, and the money does not come",
+        "Some ways to pay take days, and may fail in the end: access waits for the money.",
+        bounced,
+    ),
+    Step(
+        "He pays it another way, with a promotion code",
+        "A code that the shop allows is no surprise: what was charged is on record.",
+        with_a_code,
+    ),
     Step("Bob takes the free postcard", "What costs nothing needs no payment form.", free),
 )
 
@@ -276,13 +330,11 @@ STORY: Final = (
 # --- what the steps have in common -----------------------------------------------------------
 
 
-def _buy(visitor: Visitor, ref: str) -> Generator[Line, None, Json]:
-    """The payment page opens; returns what it needs."""
-    product_type, _, product_id = ref.partition("/")
-    yield Asked(visitor.name.title(), f"POST /api/payments/create  {ref}")
-    reply = visitor.post(
-        "/api/payments/create", {"productType": product_type, "productId": product_id}
-    )
+def _buy(visitor: Visitor, ref: str, ui: str = "elements") -> Generator[Line, None, Json]:
+    """The payment page opens, or sends its visitor to Stripe's; returns what it needs."""
+    where = ", on Stripe's page" if ui == "checkout" else ""
+    yield Asked(visitor.name.title(), f"POST /api/payments/create  {ref}{where}")
+    reply = visitor.post("/api/payments/create", {**_product(ref), "ui": ui})
     payment: Json = reply.raise_for_status().json()
     told = f"{payment['paymentId']}  {payment['amountText']}  {payment['status']}"
     yield Answered(f"HTTP {reply.status_code}  {told}")
@@ -291,12 +343,7 @@ def _buy(visitor: Visitor, ref: str) -> Generator[Line, None, Json]:
 
 def _pay(visitor: Visitor, ref: str, card: str) -> Generator[Line, None, str]:
     """The payment page sends a card to Stripe; returns what Stripe says to it."""
-    product_type, _, product_id = ref.partition("/")
-    opened: Json = (
-        visitor.post("/api/payments/create", {"productType": product_type, "productId": product_id})
-        .raise_for_status()
-        .json()
-    )
+    opened: Json = visitor.post("/api/payments/create", _product(ref)).raise_for_status().json()
     yield Asked(visitor.name.title(), f"pays on the shop's page with card {card}")
     answer = visitor.confirm(opened["clientSecret"], opened["publishableKey"], card)
     said = str(answer["error"]["message"] if "error" in answer else answer["status"])
@@ -406,6 +453,16 @@ def _listed(visitor: Visitor, path: str, name: str) -> list[Json]:
     return found
 
 
+def _product(ref: str) -> dict[str, str]:
+    product_type, _, product_id = ref.partition("/")
+    return {"productType": product_type, "productId": product_id}
+
+
+def _session(payment: Json) -> str:
+    """Of Stripe's page that a payment is to be paid on."""
+    return str(payment["url"]).rpartition("/")[2]
+
+
 def _ref(thing: Json) -> str:
     return f"{thing['productType']}/{thing['productId']}"
 
@@ -417,6 +474,10 @@ def _named(product: Json) -> str:
 def _secret_and_status(payment: Json) -> tuple[str | None, str]:
     secret = payment["clientSecret"]
     return "a secret" if secret else None, payment["status"]
+
+
+def _status_and_step(payment: Json) -> tuple[str, str | None]:
+    return payment["status"], payment["step"]
 
 
 def _status_and_refunded(payment: Json) -> tuple[str, int]:

@@ -22,6 +22,9 @@ from payfulfill.webhooks import EVENT_TYPES
 WEBHOOKS: Final = "/api/payments/webhook"
 STRIPE_JS: Final = "/v3/stripe.js"
 
+PROMOTION: Final = "SPRING25"
+"""A promotion code that takes a quarter off, on Stripe's page."""
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -91,9 +94,12 @@ def open_world(
         url = url_of(listener)
         sandbox = _started(sandbox_ports)
         stack.callback(sandbox.stop)
+        sandbox.checkout.add_promotion_code(PROMOTION, percent_off=25)
         endpoint = sandbox.add_endpoint(url + WEBHOOKS, events=EVENT_TYPES)
         app = create_app(
             {
+                "SHOP_URL": url,
+                "SHOP_PROMOTION": PROMOTION,
                 "STRIPE_API_KEY": sandbox.api_key,
                 "STRIPE_API_BASE": sandbox.url,
                 "STRIPE_PUBLISHABLE_KEY": sandbox.publishable_key,

@@ -1,8 +1,8 @@
 """What the payment services do, written once for both colours.
 
 The core of `create` is a loop: look at the store and decide on one step (`_plan`), take it
-(`payments.steps`), look again. Whatever crashed or was lost before is healed by the same loop, since what
-was begun stands in the store.
+(`payments.steps`), look again. Whatever crashed or was lost before is healed by the same loop, for
+what was begun stands in the store.
 """
 
 from __future__ import annotations
@@ -130,6 +130,8 @@ class PaymentCore:
             way = replace(way, as_customer=True)
         product = await self._for_sale(buyer, ref)
 
+        forgotten: list[str] = []
+
         async def round_() -> Checkout | None:
             nonlocal way
             order = self._order(buyer, product, currency, way)
@@ -140,22 +142,15 @@ class PaymentCore:
             try:
                 return await self._steps.take(step)
             except GatewayRefused as error:
-                if not await self._forget_customer(buyer, step, error):
-                    raise
+                known = _unknown_customer(step, error)
+                if known is None or forgotten:
+                    raise  # once is enough: another thing may be missing
+                forgotten.append(known)
+                await self._customers.forget(buyer, known)
                 way = replace(way, customer=None)
                 return None
 
         return await until_settled(self._clock, round_)
-
-    async def _forget_customer(
-        self, buyer: Buyer, step: Action | Finished, error: GatewayRefused
-    ) -> bool:
-        """Whether Stripe refused because it has no such customer any more. So another is made."""
-        known = step.attempt.parameters.get("customer") if isinstance(step, Send) else None
-        if known is None or error.reason != "resource_missing":
-            return False
-        await self._customers.forget(buyer, known)
-        return True
 
     async def portal(self, buyer: Buyer, return_url: str) -> str:
         """See `PaymentService.portal`."""
@@ -262,7 +257,8 @@ class PaymentCore:
         """Another try for a payment whose first one Stripe refused, perhaps for a reason that
         is mended by now: the parameters are made afresh."""
         number = payment.attempt.number + 1 if payment.attempt else 1
-        return Send(payment, self._attempt(number, payment, order.way), repeated=True)
+        offered = replace(payment, quote_expires_at=order.quote.expires_at)
+        return Send(payment, self._attempt(number, offered, order.way), repeated=True)
 
     def _payment(self, order: Order, origin: Origin) -> Payment:
         now = self._clock.now()
@@ -496,3 +492,11 @@ class PaymentCore:
         be taken."""
         if self._ledger.is_joined:
             raise CannotJoin
+
+
+def _unknown_customer(step: Action | Finished, error: GatewayRefused) -> str | None:
+    """The customer of whom Stripe may have refused to know; None if it was something else."""
+    if error.reason != "resource_missing" or not isinstance(step, Send):
+        return None
+    known: str | None = step.attempt.parameters.get("customer")
+    return known

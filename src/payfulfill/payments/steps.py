@@ -14,7 +14,7 @@ from payfulfill.ledger import Ledger
 from payfulfill.models import Attempt, AttemptState, Checkout, Payment, PaymentStatus, Subject
 from payfulfill.payments.means import Answer, Means
 from payfulfill.payments.plan import Action, Cancel, Finished, Reuse, Search, Send
-from payfulfill.ports import Clock, Gateway, SessionAnswer, Target, UnitOfWork
+from payfulfill.ports import KEY_LIFETIME, Clock, Gateway, SessionAnswer, Target, UnitOfWork
 
 log = logging.getLogger("payfulfill.payments")
 
@@ -124,9 +124,11 @@ class Steps:
         return payment
 
     async def listed(self, payment: Payment, attempt: Attempt) -> list[Answer]:
-        """All that Stripe has of a payment, made at the time of an attempt or since."""
-        since, until = attempt.started_at - _CLOCK_SLACK, self._clock.now() + _CLOCK_SLACK
-        answers = await self._means.list(attempt.ui, since, until)
+        """All that Stripe has of a payment, made while an attempt may have been sent."""
+        sent_until = min(self._clock.now(), attempt.started_at + KEY_LIFETIME)
+        answers = await self._means.list(
+            attempt.ui, attempt.started_at - _CLOCK_SLACK, sent_until + _CLOCK_SLACK
+        )
         return [answer for answer in answers if answer.payment_id == payment.id]
 
     async def end(self, payment: Payment, subject: Subject) -> Payment:

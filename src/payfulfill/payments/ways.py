@@ -20,6 +20,7 @@ FutureUsage = Literal["on_session", "off_session"]
 _SHORTEST: Final = timedelta(minutes=30) + timedelta(minutes=5)
 _LONGEST: Final = timedelta(hours=24) - timedelta(minutes=5)
 
+_LONGEST_NAME: Final = 250  # of a product: https://docs.stripe.com/api/products/object
 # What every reader of addresses surely reads alike: a host of letters, digits, dots and hyphens, or
 # an IPv6 address; nobody's name before it; visible ASCII, and no backslash, which browsers take for
 # a slash: https://url.spec.whatwg.org/
@@ -150,7 +151,7 @@ class Way:
         price = {
             "currency": payment.amount.stripe_currency,
             "unit_amount": payment.amount.amount,
-            "product_data": {"name": payment.title},
+            "product_data": {"name": payment.title[:_LONGEST_NAME]},
         }
         lasts = payment.quote_expires_at - now
         ends = {} if lasts > _LONGEST else {"expires_at": _seconds(now + max(lasts, _SHORTEST))}
@@ -163,9 +164,15 @@ class Way:
             **_given(success_url=self.success_url, cancel_url=self.cancel_url),
             **ends,
             **({"allow_promotion_codes": True} if self.allow_promotion_codes else {}),
-            **({"automatic_tax": {"enabled": True}} if self.automatic_tax else {}),
+            **(self._tax() if self.automatic_tax else {}),
             **self._customer(),
         }
+
+    def _tax(self) -> dict[str, Any]:
+        """https://docs.stripe.com/tax/checkout: of a customer, the page has to ask for the address
+        and keep it."""
+        asks = {"customer_update": {"address": "auto"}} if self.customer is not None else {}
+        return {"automatic_tax": {"enabled": True}, **asks}
 
     def _customer(self) -> dict[str, str]:
         return _given(customer=self.customer)
@@ -221,7 +228,7 @@ def check_origins(origins: Collection[str] | None) -> None:
         ConfigurationError: one cannot, or it is a single string, which is a collection of letters.
     """
     if isinstance(origins, str):
-        raise ConfigurationError("return_origins is a list, even when there is one")
+        raise ConfigurationError("origins are a list, even when there is one")
     for each in origins or ():
         if not _ORIGIN.fullmatch(each) or _origin(each) is None:
             raise ConfigurationError(f"{each!r} is no origin such as https://shop.example")

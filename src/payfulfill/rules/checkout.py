@@ -22,6 +22,7 @@ class Sales(NamedTuple):
         past: The intents that failed to settle, or that are over: another page is in use.
         over: The intents that nobody can pay any more, though Stripe has them open.
         free: The completed sessions that asked for no money, as intents that were paid.
+        under_way: Whether a buyer is done, and the payment is to settle later.
         any: Whether there are sessions.
     """
 
@@ -31,6 +32,7 @@ class Sales(NamedTuple):
     past: frozenset[str]
     over: frozenset[str]
     free: list[tuple[str, Fact]]
+    under_way: bool
     any: bool
 
     def waits(self, intent_id: str, intent: Fact) -> bool:
@@ -43,7 +45,8 @@ def sales(payment: Payment, facts: Facts) -> Sales:
     every = sessions(facts)
     flexible = any(_allowances(payment))
     if not every:
-        return Sales(flexible, {}, {}, frozenset(), frozenset(), [], any=False)
+        nobody: frozenset[str] = frozenset()
+        return Sales(flexible, {}, {}, nobody, nobody, [], under_way=False, any=False)
     done, free = {}, []
     for id, session in every:
         if session["status"] != COMPLETE:
@@ -58,11 +61,13 @@ def sales(payment: Payment, facts: Facts) -> Sales:
     past = frozenset(_past([session for _, session in every]))
     return Sales(
         flexible,
-        {id: session for id, session in every if session["status"] == OPEN},
+        # A page that somebody else opened for it is not ours to close, so it holds up nothing.
+        {id: one for id, one in every if one["status"] == OPEN and payment.ui == "checkout"},
         done,
         past,
         past if expired else frozenset(),
         free,
+        under_way=any(is_under_way(session) for _, session in every),
         any=True,
     )
 
@@ -139,6 +144,8 @@ def _allowances(payment: Payment) -> tuple[bool, bool]:
 def unexplained(payment: Payment) -> str | None:
     """The intent that was paid, of which only its Checkout session will tell whether the amount is
     what was asked for; None if there is none."""
+    if payment.ui != "checkout":
+        return None
     told = sales(payment, payment.facts)
     waiting = (id for id, intent in intents(payment.facts) if told.waits(id, intent))
     return next(waiting, None)

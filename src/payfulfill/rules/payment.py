@@ -18,7 +18,7 @@ from payfulfill.models import (
     utc,
 )
 from payfulfill.money import Money
-from payfulfill.rules.checkout import differs, sales
+from payfulfill.rules.checkout import Sales, differs, sales
 from payfulfill.rules.policy import DEFAULT, Policy
 from payfulfill.rules.reversals import (
     UNDECIDED,
@@ -207,7 +207,7 @@ def assess(payment: Payment, facts: Facts | None = None, policy: Policy = DEFAUL
         paid_at=paid_at,
         closed=bool(paid) or holds["paid"] or holds["ended"],
         intent_id=_in_use(payment, every, sold.past),
-        intent_status=_step(every, sold.past) if still_open and paid_at is None else None,
+        intent_status=_step(every, sold) if still_open and paid_at is None else None,
         last_error=_last_error(every) if paid_at is None else None,
         findings=tuple(wrong),
         worth=worth,
@@ -305,11 +305,13 @@ def _in_use(payment: Payment, every: list[tuple[str, Intent]], past: frozenset[s
     return next((id for id in known if id not in past), next(iter(known), None))
 
 
-def _step(every: list[tuple[str, Intent]], past: frozenset[str]) -> str:
+def _step(every: list[tuple[str, Intent]], sold: Sales) -> str:
     """Stripe's word for the open intent that was read last."""
-    still_open = [one for id, one in every if one["status"] != CANCELED and id not in past]
+    still_open = [one for id, one in every if one["status"] != CANCELED and id not in sold.past]
     read = [intent["step"] for intent in still_open if "step" in intent]
-    return str(max(read)[1]) if read else "requires_payment_method"
+    if read:
+        return str(max(read)[1])
+    return "processing" if sold.under_way else "requires_payment_method"
 
 
 def _last_error(every: list[tuple[str, Intent]]) -> str | None:

@@ -100,12 +100,15 @@ class Policy:
             https://docs.stripe.com/radar/early-fraud-warnings
         radar_reviews: The same, while a payment waits to be reviewed in Stripe Radar:
             https://docs.stripe.com/radar/reviews
+        duplicates: What becomes of the later of two payments for one thing: `"note"` opens a
+            review, `"refund"` has it given back too.
     """
 
     refunds: RefundPolicy | Literal["full", "any"] = "full"
     disputes: DisputePolicy = by_the_money
     fraud_warnings: Response = "note"
     radar_reviews: Response = "note"
+    duplicates: Literal["note", "refund"] = "note"
 
     def __post_init__(self) -> None:
         if not (_is_rule(self.refunds) or self.refunds in tuple(_REFUNDS)):
@@ -120,6 +123,8 @@ class Policy:
         ):
             if response not in get_args(Response):
                 raise ConfigurationError(f"{name}={response!r}: 'note', 'suspend' or 'refund'")
+        if self.duplicates not in ("note", "refund"):
+            raise ConfigurationError(f"duplicates={self.duplicates!r}: 'note' or 'refund'")
 
     def revokes(self, returned: Returned) -> bool:
         """Whether so much money back ends the access."""

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.joined import JoinedStore
 from payfulfill.ports import Body
@@ -155,21 +154,15 @@ class SQLiteStore(Closing):
                 self._reading -= 1
 
     def _read_inside(self, body: Body[T]) -> T:
-        self._connections.require_same_file()
+        self._connections.require_same_file_lately()
         readers = self._connections.readers
         try:
             reader = readers.pop()
         except IndexError:
-            reader = self._connections.connect("PRAGMA query_only = 1")
-        connection, cursor, uow = reader
+            reader = self._connections.reader()
         healthy = True
         try:
-            cursor.execute("BEGIN")
-            try:
-                return drive(body(uow))
-            finally:
-                if connection.in_transaction:
-                    cursor.execute("ROLLBACK")  # nothing was written
+            return reader.run(body)
         except sqlite3.Error:
             healthy = False
             raise
@@ -177,7 +170,7 @@ class SQLiteStore(Closing):
             if healthy:
                 readers.append(reader)
             else:
-                connection.close()
+                reader.connection.close()
 
     # --- forks ---------------------------------------------------------------------------------
 

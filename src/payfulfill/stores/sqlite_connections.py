@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from payfulfill.errors import ConfigurationError, StoreUnavailable
-from payfulfill.stores.rows import Row
 from payfulfill.stores.schema import SCHEMA
+from payfulfill.stores.sqlite_reading import Reader
 from payfulfill.stores.sqlite_schema import JOURNAL
+from payfulfill.stores.sqlite_statements import Statements
 from payfulfill.stores.sqlite_work import SQLiteUnitOfWork
 
 _ENVIRONMENT: Final = frozenset(
@@ -34,7 +34,9 @@ _ENVIRONMENT: Final = frozenset(
 """Result codes that speak of the disk and of other writers, not of what was asked:
 https://sqlite.org/rescode.html"""
 
-ENDED: Final = "a hook tried to end our transaction; it must neither commit nor roll back"
+LOOK_EVERY: Final = 1.0
+"""Seconds for which what is read may be from a file that was deleted or replaced."""
+
 _NO_TABLES: Final = "{} has no tables yet, or old ones: run migrate()"
 
 _left_open: Final[list[object]] = []
@@ -90,38 +92,6 @@ def use_wal(connection: sqlite3.Connection, deadline: float) -> None:
             return
 
 
-class _Statements:
-    """A connection of sqlite3's, as the repositories use it.
-
-    An error that a hook swallowed can have ended its transaction; what follows would commit by
-    itself, and is refused. All statements share a cursor, for each is done with before the next.
-    """
-
-    __slots__ = ("_connection", "_cursor")
-
-    def __init__(self, connection: sqlite3.Connection, cursor: sqlite3.Cursor) -> None:
-        self._connection = connection
-        self._cursor = cursor
-
-    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Row]:
-        if not self._connection.in_transaction:
-            raise ConfigurationError(ENDED)
-        return self._cursor.execute(sql, parameters).fetchall()
-
-    async def execute(self, sql: str, parameters: Sequence[Any]) -> int:
-        if not self._connection.in_transaction:
-            raise ConfigurationError(ENDED)
-        return self._cursor.execute(sql, parameters).rowcount
-
-    async def send(self, sql: str, parameters: Sequence[Any]) -> None:
-        if not self._connection.in_transaction:
-            raise ConfigurationError(ENDED)
-        self._cursor.execute(sql, parameters)
-
-    async def flush(self) -> None:
-        pass
-
-
 class Opened(NamedTuple):
     """A connection, its cursor for statements of ours, and how a body sees it."""
 
@@ -145,8 +115,9 @@ class Connections:
         self._deadline = deadline
         self._file: tuple[int, int] | None = None
         self._was_there = False  # ever; if it is gone, it may come back
+        self._next_look = 0.0
         self.writer: Opened | None = None
-        self.readers: list[Opened] = []
+        self.readers: list[Reader] = []
 
     def raw(self, mode: Literal["rw", "rwc"] = "rw") -> sqlite3.Connection:
         """A new connection.
@@ -169,6 +140,10 @@ class Connections:
             check_same_thread=False,
         )
 
+    def reader(self) -> Reader:
+        """A new connection that only reads."""
+        return Reader(self.connect("PRAGMA query_only = 1").connection)
+
     def connect(self, *pragmas: str) -> Opened:
         """A new connection to a file that has our tables."""
         try:
@@ -187,7 +162,7 @@ class Connections:
         self._file = self._identity()
         self._was_there = True
         cursor = connection.cursor()
-        uow = SQLiteUnitOfWork(_Statements(connection, cursor), connection)
+        uow = SQLiteUnitOfWork(Statements(connection, cursor), connection)
         return Opened(connection, cursor, uow)
 
     def _identity(self) -> tuple[int, int] | None:
@@ -197,6 +172,14 @@ class Connections:
         except OSError:
             return None
         return status.st_dev, status.st_ino
+
+    def require_same_file_lately(self) -> None:
+        """The same, for what only reads: it is looked at once in a while, for a look takes as long
+        as a read."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self.require_same_file()
+            self._next_look = now + LOOK_EVERY
 
     def require_same_file(self) -> None:
         """Writes to a file that was deleted would succeed, and be gone with the last connection."""

@@ -17,8 +17,9 @@ from payfulfill.ports import Body
 from payfulfill.stores.causes import cause_among
 from payfulfill.stores.file_lock import FileLock
 from payfulfill.stores.sql import SqlUnitOfWork
-from payfulfill.stores.sqlite_connections import ENDED, Connections, Opened, is_environment
+from payfulfill.stores.sqlite_connections import Connections, Opened, is_environment
 from payfulfill.stores.sqlite_group import TOO_LONG, Member
+from payfulfill.stores.sqlite_statements import ENDED
 
 T = TypeVar("T")
 

@@ -2,10 +2,12 @@
 
 - `endpoints`: the routes, what they take, who may call them, what they answer.
 - `wire`: the JSON; `problems`: refusals (RFC 9457); `openapi`: both as a document.
+- `checkout`: Stripe's own page as a way to pay.
 - `files`, `ranges`, `sending`: what buyers download.
 - `fastapi`, `flask`: from a framework's request to ours, and from our response to its own.
 """
 
+from payfulfill.web.checkout import CheckoutPages
 from payfulfill.web.files import File, Files, LocalFiles, Redirect, SignedUrls
 
-__all__ = ["File", "Files", "LocalFiles", "Redirect", "SignedUrls"]
+__all__ = ["CheckoutPages", "File", "Files", "LocalFiles", "Redirect", "SignedUrls"]

@@ -52,6 +52,7 @@ from payfulfill.payments import AsyncPaymentService, PaymentService
 from payfulfill.ports import Clock, SystemClock
 from payfulfill.rules import is_open
 from payfulfill.stripe.events import MAX_BODY
+from payfulfill.web.checkout import CheckoutPages, chosen
 from payfulfill.web.files import File, Files, Redirect
 from payfulfill.web.http import PRIVATE, Request, Response, json_response
 from payfulfill.web.problems import (
@@ -159,7 +160,7 @@ def _invalid(error: ValidationError) -> InvalidFields:
 class Endpoints:
     """What the routes do. One for each mount; threads may share it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # by name, and each is a part of the shop
         self,
         *,
         payments: PaymentService | AsyncPaymentService,
@@ -168,6 +169,7 @@ class Endpoints:
         files: Files,
         publishable_key: str,
         default_type: str = "design",
+        checkout: CheckoutPages | None = None,
         clock: Clock | None = None,
         aside: Aside | None = None,
     ) -> None:
@@ -180,6 +182,7 @@ class Endpoints:
             files: Where the files are.
             publishable_key: Stripe's, `pk_...`, for the browser.
             default_type: The type of product that `/downloads/{id}` is about.
+            checkout: How buyers may pay on Stripe's own page; None: they may not.
             clock: The time; the machine's by default.
             aside: Calls the host's functions, which may block, for async services; sync ones
                 let them block.
@@ -206,6 +209,7 @@ class Endpoints:
         self._files = files
         self._publishable_key = publishable_key
         self._default_type = default_type
+        self._checkout = checkout
         self._questions = _Questions(clock or SystemClock())
         self._aside = aside if aside is not None and self.is_async else _in_place
 
@@ -226,14 +230,16 @@ class Endpoints:
     async def create_payment(self, request: Request) -> Response:
         """Opens a payment, or finds the one that is open."""
         wanted = _body(CreatePayment, request)
+        way = chosen(wanted, self._checkout)
         ref = ProductRef(wanted.product_type, wanted.product_id)
         checkout = await settle(
-            self._payments.create(_buyer(request), ref, currency=wanted.currency)
+            self._payments.create(_buyer(request), ref, currency=wanted.currency, **way)
         )
         payment = checkout.payment
         created = CreatedPayment(
             payment_id=payment.id,
             client_secret=checkout.client_secret,
+            url=checkout.url,
             publishable_key=self._publishable_key,
             amount=payment.amount.amount,
             amount_text=str(payment.amount),
@@ -560,7 +566,7 @@ ENDPOINTS: Final = (
         method="GET",
         path="/payments/status/{paymentId}",
         handler=Endpoints.payment_status,
-        summary="How a payment stands, by its id or its payment intent's.",
+        summary="How a payment stands, by its id, its payment intent's or its Checkout session's.",
         answers={200: PaymentBody},
         problems=(NotFound, Forbidden, StoreUnavailable),
     ),

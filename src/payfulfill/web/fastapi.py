@@ -26,6 +26,7 @@ from payfulfill.errors import PayfulfillError
 from payfulfill.models import Buyer
 from payfulfill.payments import AsyncPaymentService, PaymentService
 from payfulfill.web import openapi
+from payfulfill.web.checkout import CheckoutPages
 from payfulfill.web.endpoints import ENDPOINTS, Endpoint, Endpoints
 from payfulfill.web.files import Files
 from payfulfill.web.http import Request, Response
@@ -36,7 +37,7 @@ CurrentBuyer: TypeAlias = Callable[[FastAPIRequest], MaybeAwaitable[Buyer | None
 _Serve: TypeAlias = Callable[[FastAPIRequest], Awaitable[FastAPIResponse]]
 
 
-def router(
+def router(  # noqa: PLR0913  # by name, and each is a part of the shop
     *,
     payments: PaymentService | AsyncPaymentService,
     webhooks: WebhookHandler | AsyncWebhookHandler,
@@ -46,6 +47,7 @@ def router(
     publishable_key: str,
     default_type: str = "design",
     record_client: bool = False,
+    checkout: CheckoutPages | None = None,
 ) -> APIRouter:
     """The endpoints of payfulfill, to be included in an app under a prefix of its own.
 
@@ -60,6 +62,8 @@ def router(
         publishable_key: Stripe's, `pk_...`, for the browser.
         default_type: The type of product that `/downloads/{productId}` is about.
         record_client: Whether a download's network address and user agent are recorded.
+        checkout: How buyers may pay on Stripe's own page. By default they may not: what asks for
+            it is refused.
 
     Raises:
         ConfigurationError: the services don't fit together, or the key is not publishable.
@@ -71,6 +75,7 @@ def router(
         files=files,
         publishable_key=publishable_key,
         default_type=default_type,
+        checkout=checkout,
         aside=run_in_threadpool,
     )
     made = APIRouter(tags=["payfulfill"])

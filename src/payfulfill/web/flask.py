@@ -23,6 +23,7 @@ from payfulfill.errors import ConfigurationError, PayfulfillError
 from payfulfill.models import Buyer
 from payfulfill.payments import PaymentService
 from payfulfill.web import openapi
+from payfulfill.web.checkout import CheckoutPages
 from payfulfill.web.endpoints import ENDPOINTS, Endpoint, Endpoints
 from payfulfill.web.files import Files
 from payfulfill.web.http import Request, Response, json_response
@@ -34,7 +35,7 @@ T = TypeVar("T")
 CurrentBuyer: TypeAlias = Callable[[flask.Request], MaybeAwaitable[Buyer | None]]
 
 
-def blueprint(
+def blueprint(  # noqa: PLR0913  # by name, and each is a part of the shop
     *,
     payments: PaymentService,
     webhooks: WebhookHandler,
@@ -44,6 +45,7 @@ def blueprint(
     publishable_key: str,
     default_type: str = "design",
     record_client: bool = False,
+    checkout: CheckoutPages | None = None,
 ) -> flask.Blueprint:
     """The endpoints of payfulfill, to be registered with an app under a prefix of its own. Beside
     them, `/openapi.json` describes them.
@@ -58,6 +60,8 @@ def blueprint(
         publishable_key: Stripe's, `pk_...`, for the browser.
         default_type: The type of product that `/downloads/{productId}` is about.
         record_client: Whether a download's network address and user agent are recorded.
+        checkout: How buyers may pay on Stripe's own page. By default they may not: what asks for
+            it is refused.
 
     Raises:
         ConfigurationError: a service or `files` is async, or the key is not publishable.
@@ -69,6 +73,7 @@ def blueprint(
         files=files,
         publishable_key=publishable_key,
         default_type=default_type,
+        checkout=checkout,
     )
     if endpoints.is_async:
         raise ConfigurationError("Flask waits for nobody: give it the sync services")

@@ -19,11 +19,12 @@ from payfulfill.models import (
     PurchaseState,
     Refund,
     RefundStatus,
+    Ui,
     WebhookOutcome,
 )
 from payfulfill.models.reversal import REQUEST_ID
 from payfulfill.money import Money
-from payfulfill.rules import refunds
+from payfulfill.rules import charged, refunds
 
 
 class _In(BaseModel):
@@ -44,6 +45,8 @@ _Amount = Annotated[
 ]
 _AmountText = Annotated[str, Field(description="The amount to show.", examples=["39.99 USD"])]
 _Currency = Annotated[str, Field(description="ISO 4217, in upper case.", examples=["USD"])]
+# Stripe takes no longer ones. They may hold what is the host's own, so no repr shows them.
+_Url = Annotated[str | None, Field(min_length=1, max_length=2048, repr=False)]
 
 
 # --- In --------------------------------------------------------------------------------------
@@ -64,6 +67,24 @@ class CreatePayment(_In):
             description="One that the product is offered in; its first by default.",
             examples=["USD"],
         ),
+    ] = None
+    ui: Annotated[
+        Ui,
+        Field(
+            description="Where to pay: `elements`, on a page with Stripe's Payment Element, or "
+            "`checkout`, on Stripe's own page, if the shop offers that."
+        ),
+    ] = "elements"
+    success_url: Annotated[
+        _Url,
+        Field(
+            description="With `checkout`: where Stripe's page sends a buyer who is done, on one of "
+            "the shop's own sites. `{CHECKOUT_SESSION_ID}` in it becomes an id that the status "
+            "takes. The shop's own address by default.",
+        ),
+    ] = None
+    cancel_url: Annotated[
+        _Url, Field(description="With `checkout`: the same for one who turns back.")
     ] = None
 
 
@@ -119,7 +140,13 @@ class CreatedPayment(_Out):
     payment_id: str
     client_secret: str | None = Field(
         repr=False,
-        description="For Stripe's Payment Element; null when there is nothing left to pay.",
+        description="For Stripe's Payment Element; null with `checkout`, and when there is nothing "
+        "left to pay.",
+    )
+    url: str | None = Field(
+        repr=False,
+        description="With `checkout`: Stripe's page, to send the buyer to. Whoever has it can see "
+        "the order and pay. Null with `elements`, and when there is nothing left to pay.",
     )
     publishable_key: str
     amount: _Amount
@@ -142,10 +169,24 @@ class PaymentBody(_Out):
     step: str | None = Field(
         description="Stripe's word for what an open payment waits for, such as `processing`."
     )
-    last_error: str | None = Field(description="Why the last card was refused, for the buyer.")
+    last_error: str | None = Field(
+        description="Why the last card was refused, or the last debit bounced, for the buyer."
+    )
+    ui: Ui = Field(description="Where it is paid.")
     created_at: datetime
     succeeded_at: datetime | None
     purchase_id: str | None = Field(description="The purchase it led to.")
+    charged: _Amount | None = Field(
+        description="What the buyer paid, with what Stripe's page took off or added. Null until it "
+        "is paid, and where nothing was to be paid."
+    )
+    charged_text: _AmountText | None
+    discount: _Amount | None = Field(
+        description="What a promotion code took off `amount`; null as `charged` is."
+    )
+    tax: _Amount | None = Field(
+        description="What of `charged` is tax that Stripe reckoned; null as `charged` is."
+    )
     refunded: _Amount = Field(description="How much went back, or is on its way.")
     refunded_text: _AmountText
 
@@ -153,6 +194,7 @@ class PaymentBody(_Out):
     def of(cls, payment: Payment) -> PaymentBody:
         """A payment as its buyer sees it."""
         back = sum(one.amount.amount for one in refunds(payment) if one.counts)
+        paid = charged(payment)
         return cls(
             payment_id=payment.id,
             product_type=payment.product.type,
@@ -164,9 +206,14 @@ class PaymentBody(_Out):
             status=payment.status,
             step=payment.intent_status,
             last_error=payment.last_error,
+            ui=payment.ui,
             created_at=payment.created_at,
             succeeded_at=payment.succeeded_at,
             purchase_id=payment.purchase_id,
+            charged=paid.amount.amount if paid else None,
+            charged_text=str(paid.amount) if paid else None,
+            discount=paid.discount.amount if paid else None,
+            tax=paid.tax.amount if paid else None,
             refunded=back,
             refunded_text=str(Money(back, payment.amount.currency)),
         )

@@ -47,7 +47,20 @@ function disputeWords({ status, fundsWithdrawn, createdAt }) {
 const reviewWords = ({ detail, openedAt }) => `Since ${day(openedAt)}: ${detail}`;
 
 /** Free and granted ones have no money that could come or go. */
-const standing = ({ origin, status }) => ({ free: "Free", granted: "Granted" })[origin] ?? STATUS[status];
+function standing({ origin, status, step }) {
+  if (status === "pending" && step === "processing") return "The bank has it";
+  return { free: "Free", granted: "Granted" }[origin] ?? STATUS[status];
+}
+
+/** How it was to be paid, and what Stripe's page made of the price. */
+function wayWords({ origin, ui, lastError, status, amountText, discountText, taxText }) {
+  if (origin !== "stripe") return [];
+  const words = [ui === "checkout" ? "On Stripe's page" : "On the shop's page"];
+  if (discountText) words.push(`${money(discountText)} off ${money(amountText)} by a promotion code`);
+  if (taxText) words.push(`${money(taxText)} of it tax`);
+  if (status === "pending" && lastError) words.push(`last refused: ${lastError}`);
+  return words;
+}
 
 function when({ origin, createdAt, succeededAt }) {
   if (origin !== "stripe") return day(createdAt);
@@ -57,7 +70,7 @@ function when({ origin, createdAt, succeededAt }) {
 // --- One payment ---------------------------------------------------------------------------------
 
 function card(payment) {
-  const { paymentId, buyer, title, amountText, refunded, status } = payment;
+  const { paymentId, buyer, title, amountText, chargedText, refunded, status } = payment;
   const back = refunded ? el("p", {}, `${money(inText(refunded, payment))} refunded`) : "";
   const heading = el("h2", { id: paymentId }, title);
   const made = el(
@@ -67,10 +80,11 @@ function card(payment) {
       "div",
       { className: "head" },
       el("div", {}, heading, el("p", {}, `${buyer}, ${when(payment)}`)),
-      el("p", { className: "price" }, el("strong", {}, money(amountText))),
+      el("p", { className: "price" }, el("strong", {}, money(chargedText ?? amountText))),
       el("p", { className: `status ${status}` }, standing(payment)),
       back,
     ),
+    el("p", { className: "way" }, wayWords(payment).join("; ")),
     ...list("To look at", payment.reviews.map(reviewWords)),
     ...list("Disputes", payment.disputes.map(disputeWords)),
     ...list("Refunds", payment.refunds.map(refundWords)),

@@ -2,7 +2,7 @@
 // counts each one; a refusal comes with the reason, which is shown as it is.
 
 import {
-  button, call, day, el, money, person, picture, problemOf, reach, tell, wentBack,
+  button, call, day, el, money, payPage, person, picture, problemOf, reach, tell, wentBack,
 } from "./page.js";
 
 const place = document.getElementById("library");
@@ -132,6 +132,18 @@ function onItsWay({ title, status, amountText }) {
   );
 }
 
+/** What a bank refused, be it days later, can be paid another way. */
+function failed({ title, amountText, lastError, ui, ...ref }) {
+  const way = button(payPage({ ...ref, ui }), "Pay another way", "small");
+  way.append(el("span", { className: "unseen" }, ` for ${title}`));
+  return el(
+    "li",
+    { className: "row" },
+    el("img", { src: picture({ id: ref.productId }), alt: "" }),
+    el("div", {}, el("h3", {}, title), el("p", {}, `${money(amountText)}. ${lastError}`), way),
+  );
+}
+
 function group(title, rows) {
   if (rows.length === 0) return [];
   return [el("section", {}, el("h2", {}, title), el("ul", { className: "rows" }, ...rows))];
@@ -142,10 +154,12 @@ function show({ purchases, payments, products }) {
   const things = purchases.filter((each) => each.kind !== "subscription");
   const kept = new Set(things.filter((each) => each.usable).map(refOf));
   const open = payments.filter((each) => each.step === "processing" || each.status === "review");
+  const refused = payments.filter((each) => each.status === "pending" && each.lastError);
   const types = new Set(products.flatMap((each) => each.covers));
   const covered = products.filter(({ type, id }) => types.has(type) && !kept.has(`${type}/${id}`));
   const content = [
     ...group("On its way", open.map(onItsWay)),
+    ...group("Did not go through", refused.filter((each) => !open.includes(each)).map(failed)),
     ...passes.map((each) => pass(each, covered)),
     ...group("Yours to keep", things.map(thing)),
   ];

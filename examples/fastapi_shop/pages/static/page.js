@@ -91,9 +91,14 @@ export function inMinor(typed, payment) {
 /** What of a payment went back to the buyer, or is on its way; "" for nothing. */
 export function wentBack(payment) {
   if (!payment?.refunded) return "";
-  const { refunded, amount, amountText } = payment;
-  const of = refunded < amount ? ` of ${money(amountText)}` : "";
+  const { refunded, charged, chargedText } = payment;
+  const of = refunded < charged ? ` of ${money(chargedText)}` : "";
   return `${money(inText(refunded, payment))}${of} was refunded.`;
+}
+
+/** Where a payment goes on, in the way in which it was begun. */
+export function payPage({ productType, productId, ui }) {
+  return `/pay/${productType}/${productId}${ui === "checkout" ? "?ui=checkout" : ""}`;
 }
 
 /** A time of the shop's as a day: "24 December 2026", the same day as in payfulfill's words. */

@@ -1,10 +1,11 @@
 // The payment page. What it needs of payfulfill is one call: POST /api/payments/create gives the
-// client secret and the publishable key for Stripe's Payment Element.
-// https://docs.stripe.com/payments/accept-a-payment?ui=elements
+// client secret and the publishable key for Stripe's Payment Element, or the address of Stripe's own
+// page. https://docs.stripe.com/payments/accept-a-payment?ui=elements
 
-import { Problem, button, call, day, el, money, picture, tell, wentBack } from "./page.js";
+import { Problem, button, call, day, el, money, payPage, picture, tell, wentBack } from "./page.js";
 
 const [, , productType, productId] = location.pathname.split("/");
+const onStripe = new URLSearchParams(location.search).get("ui") === "checkout";
 const at = (id) => document.getElementById(id);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -57,12 +58,52 @@ async function showPassThatRuns() {
 
 /** Opens the payment. A reload, a second tab or a second click finds the same one again. */
 async function open() {
-  const payment = await call("/api/payments/create", { productType, productId });
-  if (payment.clientSecret === null) return thanks(payment.paymentId); // free: it is paid already
-  at("amount").textContent = money(payment.amountText);
-  at("pay").textContent = `Pay ${money(payment.amountText)}`;
-  showForm(payment);
+  const payment = await create(onStripe ? "checkout" : "elements");
+  const { paymentId, clientSecret, url, amountText } = payment;
+  if (clientSecret === null && url === null) return thanks(paymentId); // free: it is paid already
+  at("amount").textContent = money(amountText);
+  at("pay").textContent = `Pay ${money(amountText)}`;
+  at("elsewhere").hidden = false;
+  if (onStripe) offerBoth();
+  else showForm(payment);
 }
+
+function create(ui) {
+  const wanted = { productType, productId, ui };
+  const cancelUrl = location.origin + payPage(wanted); // where Stripe's link back leads
+  return call("/api/payments/create", ui === "checkout" ? { ...wanted, cancelUrl } : wanted);
+}
+
+// --- On Stripe's page ----------------------------------------------------------------------------
+
+/** Back from Stripe's page without having paid there: its payment stays open until the buyer wants to
+ *  pay here, which closes it. There is never more than one. */
+function offerBoth() {
+  at("waiting").hidden = true;
+  at("leave").classList.remove("quiet");
+  at("here").href = location.pathname;
+  at("here").hidden = false;
+}
+
+async function leave() {
+  if (at("leave").ariaDisabled === "true") return;
+  busy(true);
+  try {
+    const { url, paymentId } = await create("checkout");
+    if (url === null) thanks(paymentId);
+    else location.assign(url);
+  } catch (problem) {
+    refuse(problem);
+    busy(false);
+  }
+}
+
+function busy(is) {
+  at("leave").ariaDisabled = String(is);
+  at("pay").disabled = is;
+}
+
+// --- On this page --------------------------------------------------------------------------------
 
 function showForm({ paymentId, clientSecret, publishableKey }) {
   if (!window.Stripe) {
@@ -103,7 +144,7 @@ function appearance() {
 async function pay(stripe, elements, paymentId) {
   if (at("pay").disabled) return;
   const words = at("pay").textContent;
-  at("pay").disabled = true;
+  busy(true);
   at("pay").textContent = "Paying …";
   tell(at("message"));
   // On success the browser leaves for the return address: whatever comes back is an error.
@@ -113,7 +154,7 @@ async function pay(stripe, elements, paymentId) {
   });
   // Paid in another tab meanwhile: not an error to the buyer.
   if (["processing", "succeeded"].includes(error.payment_intent?.status)) return thanks(paymentId);
-  at("pay").disabled = false;
+  busy(false);
   at("pay").textContent = words;
   // What is wrong with a field, the element says beside it.
   if (error.type !== "validation_error") tell(at("message"), error.message);
@@ -142,6 +183,7 @@ function refuse({ status, code, message }) {
     unknown_product: button("/", "Back to the shop"),
   };
   if (status === 401) return; // on the way to sign in
+  at("elsewhere").hidden = code !== "no_script"; // for that the form is needed, for Stripe's page not
   at("message").classList.toggle("calm", code in places); // the buyer did nothing wrong
   const link = places[code] ?? button(location.href, "Try again");
   fail(message, el("p", { className: "actions" }, link));
@@ -150,5 +192,8 @@ function refuse({ status, code, message }) {
 // Back from the thank-you page, the browser may show this page as it was left: look anew.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
+const { code } = at("promotion").dataset;
+if (code) at("promotion").textContent = `The promotion code ${code} is taken there.`;
+at("leave").addEventListener("click", leave);
 showOrder().catch(() => {}); // the payment says what is wrong
 open().catch(refuse);

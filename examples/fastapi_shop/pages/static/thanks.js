@@ -2,11 +2,14 @@
 // into the address (redirect_status) anybody can type. The purchase itself is made by the webhook,
 // or by the server's own question to Stripe, whichever comes first; this page only waits for it.
 
-import { button, call, tell } from "./page.js";
+import { button, call, payPage, tell } from "./page.js";
 
 const query = new URLSearchParams(location.search);
-const paymentId = query.get("payment") ?? query.get("payment_intent");
-const claimed = ["succeeded", "processing"].includes(query.get("redirect_status"));
+const paymentId = query.get("payment") ?? query.get("session") ?? query.get("payment_intent");
+// From Stripe's own page, buyers come here only once they are done there.
+const claimed =
+  ["succeeded", "processing"].includes(query.get("redirect_status")) || query.has("session");
+let wasUnderWay = false; // as our server said, in this very tab
 
 const PATIENCE = 8; // seconds in which an answer may still contradict what the address claims
 const GIVE_UP = 90; // seconds, then the buyer is asked to look again later
@@ -19,8 +22,7 @@ history.replaceState(null, "", `${location.pathname}?${query}`);
 
 const library = (look) => button("/library", "To your library", look);
 const shop = () => button("/", "Back to the shop", "quiet");
-const again = ({ productType, productId }) =>
-  button(`/pay/${productType}/${productId}`, "Back to the payment");
+const again = (payment, words = "Back to the payment") => button(payPage(payment), words);
 
 const AFTERWARDS = {
   partially_refunded: "A part of the money went back to you",
@@ -66,13 +68,15 @@ function verdict(payment) {
     };
   }
   if (step === "processing") {
+    wasUnderWay = true;
     return {
       wait: true,
       outcome: "open",
       title: "Your bank is working on it",
       text:
         `The payment for ${title} is on its way, and that can take some days. It will be in your ` +
-        "library once the money has arrived. There is nothing more for you to do.",
+        "library once the money has arrived. There is nothing more for you to do: you can leave " +
+        "this page.",
       actions: [library(), shop()],
     };
   }
@@ -82,8 +86,9 @@ function verdict(payment) {
 /** Not paid, as far as we know. If the address says otherwise, we ask for a while before we say so:
  *  the news may not have reached us yet. */
 function unpaid(payment, lastError) {
-  if (payment.step === null || (claimed && elapsed() < PATIENCE)) return WAITING;
-  if (claimed) {
+  const doubtful = claimed && !wasUnderWay;
+  if (payment.step === null || (doubtful && elapsed() < PATIENCE)) return WAITING;
+  if (doubtful && !lastError) {
     return {
       wait: true,
       outcome: "unknown",
@@ -97,9 +102,9 @@ function unpaid(payment, lastError) {
   return {
     wait: true,
     outcome: "no",
-    title: lastError ? "The payment was declined" : "This is not paid yet",
+    title: lastError ? "The payment did not go through" : "This is not paid yet",
     text: `${lastError ?? ""} You were not charged for ${payment.title}.`.trim(),
-    actions: [again(payment), shop()],
+    actions: [again(payment, lastError ? "Pay another way" : "Pay now"), shop()],
   };
 }
 

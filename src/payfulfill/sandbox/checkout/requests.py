@@ -41,6 +41,8 @@ def _create(state: State, call: Call) -> Json:
         discount(state, session, coupon, code)
     if _has_address(state, session):
         locate(state, session)
+    elif session["customer"] is not None and session["automatic_tax"]["enabled"]:
+        _check_will_be_located(params)
     state.products.update({each["id"]: each for each in sold.products})
     state.checkout_sessions[session["id"]] = session
     expire_in_time(state, session)
@@ -58,6 +60,22 @@ def _discount(state: State, params: Mapping[str, Any]) -> tuple[Json | None, Jso
             path = "discounts[0][coupon]"
             return promotions.coupon_named(state, sent["coupon"], path), None
     return None, None
+
+
+def _check_will_be_located(params: Mapping[str, Any]) -> None:
+    """Of a customer, the address must be known, or be kept from the page.
+
+    Raises:
+        InvalidParameter: it is not. https://docs.stripe.com/tax/checkout
+    """
+    if params.get("customer_update", {}).get("address") != "auto":
+        raise InvalidParameter(
+            "Automatic tax calculation in Checkout requires a valid address on the Customer. Add "
+            "one to the Customer, or set `customer_update[address]` to 'auto' to save the address "
+            "that is entered in Checkout.",
+            code="customer_tax_location_invalid",
+            param="automatic_tax",
+        )
 
 
 def _has_address(state: State, session: Json) -> bool:
