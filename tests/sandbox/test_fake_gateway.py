@@ -141,7 +141,8 @@ class Real:
         self.gateway = StripeGateway(sandbox.api_key, api_base=sandbox.url)
 
     def ids(self) -> list[str]:
-        return list(dict.fromkeys(intent_id(event) for event in self.sandbox.events()))
+        told = dict.fromkeys(intent_id(event) for event in self.sandbox.events())
+        return [each for each in told if each is not None]
 
     def customers(self) -> list[str]:
         return [one["id"] for one in self.sandbox.objects("customer")[::-1]]
@@ -183,11 +184,13 @@ class Real:
         self.sandbox.fail_next(operation, FAULTS[fault][2])
 
 
-def intent_id(event: dict[str, Any]) -> str:
+def intent_id(event: dict[str, Any]) -> str | None:
+    """The payment intent that an event is about, if it is about one."""
     subject = event["data"]["object"]
-    return str(
+    found: str | None = (
         subject["id"] if subject["object"] == "payment_intent" else subject.get("payment_intent")
     )
+    return found
 
 
 keys = st.sampled_from(["a", "b"])
