@@ -28,6 +28,7 @@ from payfulfill.models import (
     StoredEvent,
     Subject,
 )
+from payfulfill.rules.checkout import is_under_way
 
 T = TypeVar("T")
 
@@ -409,6 +410,11 @@ class IntentAnswer:
         return bool(self.facts[intent_key(self.id)]["status"] == OPEN)
 
     @property
+    def is_processing(self) -> bool:
+        """Whether the buyer is done, and a bank has it."""
+        return self.step == "processing"
+
+    @property
     def observed(self) -> Observed:
         """The same, as what may be kept of it."""
         return Observed(
@@ -447,6 +453,13 @@ class SessionAnswer:
     def is_payable(self) -> bool:
         """Whether it can still be paid."""
         return self.url is not None
+
+    @property
+    def is_processing(self) -> bool:
+        """Whether the buyer is done, and the payment is to settle later. While a voucher waits to
+        be paid in a shop, Stripe's word for the intent is not `processing`:
+        https://docs.stripe.com/payments/vouchers"""
+        return self.step != "succeeded" and is_under_way(self.facts[fact_key("checkout", self.id)])
 
     @property
     def observed(self) -> Observed:

@@ -12,6 +12,7 @@ import pytest
 from examples.flask_shop.app import create_app
 from playwright.sync_api import Page, expect
 from tests.browser.checkout import ELEMENT, GOOD
+from tests.browser.hosted import HostedPage
 from tests.browser.shop import MONTH, PAY, TIDE, Shop, create
 from tests.web.serving import Werkzeug
 
@@ -391,7 +392,7 @@ def test_the_shop_in_one_file_sells_too(page: Page, world: World, flask_shop: st
     page.goto(flask_shop)
     page.get_by_role("button", name="I am ada").click()
     page.get_by_role("link", name="buy").first.click()
-    pay = page.get_by_role("button", name="Pay")
+    pay = page.get_by_role("button", name="Pay", exact=True)
     for card, told in ((DECLINED, "Your card was declined."), (GOOD, "It is paid, and yours")):
         shop.fill(card)
         pay.click()
@@ -401,3 +402,10 @@ def test_the_shop_in_one_file_sells_too(page: Page, world: World, flask_shop: st
         page.get_by_role("link", name="download", exact=True).click()
     assert found.value.path().read_text("utf-8") == "This is design/poster.\n"
     assert shop.charges() == 1
+    page.get_by_role("link", name="Shop").click()
+    page.get_by_role("link", name="buy").nth(1).click()
+    page.get_by_role("button", name="Pay on Stripe's page").click()
+    hosted = HostedPage(page)
+    hosted.fill()
+    hosted.pay("Pay $4.99")
+    expect(page.get_by_text("It is paid, and yours")).to_be_visible()

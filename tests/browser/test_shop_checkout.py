@@ -47,6 +47,15 @@ def sessions(shop: Shop) -> list[str]:
     return [each["status"] for each in shop.sandbox.objects("checkout.session")]
 
 
+def an_admin_sees(shop: Shop, *words: str) -> None:
+    """Of the newest payment; then Ada is back at the screen."""
+    shop.sign_in("ines")
+    shop.go("/admin")
+    for each in words:
+        expect(shop.page.get_by_role("article").first).to_contain_text(each)
+    shop.sign_in()
+
+
 def test_bought_on_stripes_page(shop: Shop) -> None:
     shop.open()
     hosted = leave(shop)
@@ -72,10 +81,7 @@ def test_with_a_promotion_code_before_any_webhook(shop: Shop) -> None:
     shop.thanks("It is yours")
     shop.go("/library")
     expect(shop.page.get_by_text("Bought for $21.75")).to_be_visible()
-    shop.sign_in("ines")
-    shop.go("/admin")
-    paid = shop.page.get_by_role("article").filter(has_text="Paid")
-    expect(paid).to_contain_text("On Stripe's page; $7.25 off $29.00 by a promotion code")
+    an_admin_sees(shop, "Paid", "$21.75", "On Stripe's page; $7.25 off $29.00 by a promotion code")
 
 
 def test_the_way_back_from_stripes_page(shop: Shop) -> None:
@@ -106,7 +112,11 @@ def test_a_debit_on_stripes_page_bounces_and_is_paid_another_way(shop: Shop) -> 
     expect(shop.page.get_by_text("you can leave this page")).to_be_visible()
     shop.go(f"/pay/{TIDE}")
     shop.says("A payment for this is being processed by the bank")
+    an_admin_sees(shop, "The bank has it")
     bounce(shop)
+    an_admin_sees(
+        shop, "Not paid yet", "On Stripe's page; last refused: The customer's account has"
+    )
     shop.go("/library")
     expect(shop.page.get_by_role("heading", name="Did not go through")).to_be_visible()
     expect(shop.page.get_by_text("insufficient funds")).to_be_visible()

@@ -28,10 +28,11 @@ from payfulfill.sandbox.cards import CARDS, Card, Complaint, Refunding, Reply
 from payfulfill.stores import MongoStore, PostgresStore, SQLiteStore
 from payfulfill.stripe import StripeGateway
 from payfulfill.web import CheckoutPages, File, LocalFiles, Redirect, SignedUrls, problems, wire
-from payfulfill.web.endpoints import ENDPOINTS, Endpoint, Endpoints
+from payfulfill.web.endpoints import Endpoints
 from payfulfill.web.fastapi import router
 from payfulfill.web.flask import blueprint
 from payfulfill.web.openapi import refusals
+from payfulfill.web.routes import ENDPOINTS, Endpoint
 
 Rows = list[list[str]]
 

@@ -17,7 +17,7 @@ from payfulfill.payments import KEY_LIFETIME
 from payfulfill.stores.sqlite import DEADLINE
 from payfulfill.stripe.events import HANDLED, MAX_BODY
 from payfulfill.stripe.signature import TOLERANCE
-from payfulfill.web import endpoints
+from payfulfill.web import endpoints, routes
 from payfulfill.webhooks import core as webhooks_core
 
 REFERENCE = Page("reference.md")
@@ -33,8 +33,8 @@ def test_no_table_is_left_out() -> None:
     assert Counter(there) == Counter([*tables(), *by_hand])
 
 
-@pytest.mark.parametrize("endpoint", endpoints.ENDPOINTS, ids=lambda endpoint: endpoint.name)
-def test_each_endpoint_is_told_of(endpoint: endpoints.Endpoint) -> None:
+@pytest.mark.parametrize("endpoint", routes.ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_each_endpoint_is_told_of(endpoint: routes.Endpoint) -> None:
     told = REFERENCE.section(f"{endpoint.method} {endpoint.path}")
     for model in (endpoint.body, endpoint.query):
         if model in bodies():
@@ -79,7 +79,7 @@ def test_numbers() -> None:
     delays = [webhooks_core._FIRST_DELAY, webhooks_core._LEASE]
     assert [row[1] for row in REFERENCE.table("numbers (by hand)")] == [
         f"{MAX_BODY} bytes",
-        f"{endpoints.JSON_LIMIT} bytes",
+        f"{routes.JSON_LIMIT} bytes",
         f"{TOLERANCE} s",
         f"{MAX_ID_LENGTH} bytes of UTF-8",
         hours(pricing_module.QUOTE_LIFETIME),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -32,7 +35,7 @@ from payfulfill.errors import (
     PaymentInReview,
     PaymentProcessing,
 )
-from payfulfill.models import OutcomeKind, PaymentStatus
+from payfulfill.models import Buyer, OutcomeKind, PaymentStatus, Product, Quote
 from payfulfill.rules import charged
 
 PENDING, SUCCEEDED, CANCELED = (
@@ -274,6 +277,26 @@ def test_a_debit_that_arrives(shop: Shop, told: bool) -> None:
     assert shop.check().allowed
 
 
+@pytest.mark.parametrize("wanted", ["the page", "the shop's own", "none"])
+def test_a_voucher_that_is_to_be_paid_in_a_shop(shop: Shop, wanted: str) -> None:
+    """The buyer is done with the page, though the intent is not `processing` yet."""
+    checkout = shop.open_page()
+    shop.pay_page(checkout, BANK_DEBIT)
+    waits: Any = lambda answer: replace(answer, step="requires_action")  # noqa: E731  # each answer
+    shop.gateway.after["retrieve_session"] += [waits] * 20
+    calls: dict[str, Callable[[], Any]] = {
+        "the page": shop.open_page,
+        "the shop's own": shop.create,
+        "none": lambda: shop.cancel(checkout, ADA),
+    }
+    with pytest.raises(PaymentProcessing):
+        calls[wanted]()
+    assert shop.get(checkout).status is PENDING
+    shop.sandbox.checkout.settle(shop.session(checkout))
+    shop.catch_up()
+    assert shop.check().allowed
+
+
 def test_the_session_alone_tells_that_the_bank_is_at_work(shop: Shop) -> None:
     checkout = shop.open_page()
     shop.pay_page(checkout, BANK_DEBIT)
@@ -435,6 +458,22 @@ def test_a_promotion_code_while_stripe_is_away(shop: Shop) -> None:
     assert {one.kind for one in shop.process_pending()} <= {OutcomeKind.DONE}
 
 
+def test_what_a_promotion_code_did_is_asked_for_by_sync(shop: Shop) -> None:
+    """Stripe was away when the intent's event came, and the event of the session is lost."""
+    shop.sandbox.checkout.add_promotion_code("SPRING25", percent_off=25)
+    checkout = shop.open_page(allow_promotion_codes=True)
+    shop.sandbox.checkout.apply_code(shop.session(checkout), "SPRING25")
+    shop.pay_page(checkout)
+
+    def away() -> None:
+        raise GatewayUnavailable
+
+    shop.gateway.before["read"].append(away)
+    assert shop.hear(shop.said("payment_intent.succeeded")).kind is OutcomeKind.PENDING
+    assert shop.sync(checkout).status is SUCCEEDED
+    assert shop.check().allowed
+
+
 def test_a_promotion_code_that_leaves_nothing_to_pay(shop: Shop) -> None:
     shop.sandbox.checkout.add_promotion_code("GIFT", percent_off=100)
     checkout = shop.open_page(allow_promotion_codes=True)
@@ -499,6 +538,32 @@ def test_what_is_lost_while_the_page_is_opened(shop: Shop, lost: str) -> None:
     checkout = shop.open_page()
     assert checkout.url
     assert len(shop.sessions()) == 1
+    shop.pay_page(checkout)
+    shop.catch_up()
+    assert shop.check().allowed
+
+
+class ShortOffer:
+    """A price that stands for an hour."""
+
+    def quote(self, product: Product, buyer: Buyer, currency: str | None, now: datetime) -> Quote:
+        return Quote(amount=usd(3999), base_amount=usd(3999), expires_at=now + timedelta(hours=1))
+
+
+def test_a_call_that_is_made_again_when_its_page_would_close_too_soon(shop: Shop) -> None:
+    """Stripe was away, and now takes no page that closes within half an hour."""
+
+    def fail() -> None:
+        raise GatewayUnavailable
+
+    shop.shelf.change(DESIGN, pricing=ShortOffer())
+    shop.gateway.before["create_session"] += [fail] * 5
+    with pytest.raises(GatewayUnavailable):
+        shop.open_page()
+    shop.clock.advance(DAY / 24 - 60)
+    checkout = shop.open_page()
+    (session,) = shop.sessions()
+    assert session["expires_at"] == session["created"] + DAY / 24
     shop.pay_page(checkout)
     shop.catch_up()
     assert shop.check().allowed

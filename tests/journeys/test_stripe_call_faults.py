@@ -369,6 +369,7 @@ def test_refused_after_it_may_have_been_executed_looks_for_the_object_first(
 
     shop.sandbox.fail_next(CREATE, first)
     shop.gateway.before["create"] += [lambda: None, refuse]
+    shop.gateway.before["list"].append(refuse)
     with pytest.raises(GatewayRefused):
         shop.create()
     assert len(shop.intents()) == (first is Fault.CUT_AFTER)

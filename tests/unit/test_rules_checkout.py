@@ -82,6 +82,7 @@ def bought(
 
 PLAIN, WITH_CODES, WITH_TAXES = by_checkout(), by_checkout(codes=True), by_checkout(taxes=True)
 WITH_BOTH = by_checkout(codes=True, taxes=True)
+NOTHING: dict[str, Any] = {"total": [0], "discount": [500]}
 
 # The payment, and what is known, then: the status, whether it was paid, whether it is closed.
 ROWS: dict[str, tuple[Payment, list[Facts], PaymentStatus, bool, bool]] = {
@@ -137,6 +138,34 @@ ROWS: dict[str, tuple[Payment, list[Facts], PaymentStatus, bool, bool]] = {
     ),
     "two paid": (PLAIN, known(page("paid"), page("paid", 2)), REVIEW, True, True),
     "nothing left to pay": (WITH_CODES, known(page("free")), BOUGHT, True, True),
+    "a declined card, then nothing left to pay": (
+        WITH_CODES,
+        [session(COMPLETE, "no_payment_required", intent=["pi_1"], **NOTHING), intent()],
+        BOUGHT,
+        True,
+        True,
+    ),
+    "a declined card, then nothing left to pay, and its intent canceled": (
+        WITH_CODES,
+        [session(COMPLETE, "no_payment_required", intent=["pi_1"], **NOTHING), intent(CANCELED)],
+        BOUGHT,
+        True,
+        True,
+    ),
+    "nothing left to pay, which counts as paid": (
+        WITH_CODES,
+        [session(COMPLETE, "paid", **NOTHING)],
+        BOUGHT,
+        True,
+        True,
+    ),
+    "paid by nothing that we know": (
+        WITH_CODES,
+        [session(COMPLETE, "paid")],
+        REVIEW,
+        False,
+        True,
+    ),
     "nothing left to pay, not allowed": (PLAIN, known(page("free")), REVIEW, False, True),
     "codes allowed, none used": (WITH_CODES, bought(), BOUGHT, True, True),
     "a discount": (WITH_CODES, bought(discount=100), BOUGHT, True, True),

@@ -16,7 +16,7 @@ from tests.web.shop import PREFIX, Web
 
 from payfulfill import __version__
 from payfulfill.web import openapi
-from payfulfill.web.endpoints import ENDPOINTS
+from payfulfill.web.routes import ENDPOINTS
 
 CONFORMS = [
     checks.status_code_conformance,

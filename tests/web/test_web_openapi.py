@@ -12,7 +12,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from payfulfill import __version__
 from payfulfill.web import openapi
-from payfulfill.web.endpoints import ENDPOINTS
+from payfulfill.web.routes import ENDPOINTS
 
 PATHS = {PREFIX + endpoint.path: {endpoint.method.lower()} for endpoint in ENDPOINTS}
 

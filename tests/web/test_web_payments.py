@@ -17,8 +17,9 @@ from payfulfill.colour import drive
 from payfulfill.errors import GatewayUnavailable
 from payfulfill.models import PaymentStatus
 from payfulfill.sandbox import CardDeclined, Fault
-from payfulfill.web.endpoints import ENDPOINTS, Endpoints
+from payfulfill.web.endpoints import Endpoints
 from payfulfill.web.http import Request
+from payfulfill.web.routes import ENDPOINTS
 
 RETRIEVE = "payment_intents.retrieve"
 

@@ -16,8 +16,8 @@ from tests.web.shop import PREFIX, WEBHOOK, Answer, Web, answer
 
 from payfulfill.errors import GatewayFailed, GatewayRefused, GatewayUnavailable
 from payfulfill.models import PurchaseState
-from payfulfill.web.endpoints import ENDPOINTS, JSON_LIMIT, WEBHOOK_LIMIT, Endpoint
 from payfulfill.web.openapi import refusals
+from payfulfill.web.routes import ENDPOINTS, JSON_LIMIT, WEBHOOK_LIMIT, Endpoint
 
 Scene = Callable[[Web], Answer]
 

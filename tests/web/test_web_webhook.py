@@ -11,7 +11,7 @@ from tests.journeys.shop import SECRET
 from tests.web.shop import WEBHOOK, Answer, Web, answer
 
 from payfulfill.stripe.signature import sign
-from payfulfill.web.endpoints import JSON_LIMIT, WEBHOOK_LIMIT
+from payfulfill.web.routes import JSON_LIMIT, WEBHOOK_LIMIT
 
 if TYPE_CHECKING:
     import fastapi

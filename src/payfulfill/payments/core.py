@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
@@ -90,7 +90,6 @@ SYSTEM: Final = Buyer("payfulfill", is_admin=True)
 """Who acts when nobody asked."""
 
 _NOTHING: Final = Money(0, "USD")  # of nothing, any currency will do
-_CLOCK_SLACK: Final = timedelta(minutes=5)  # between our clock and Stripe's, when listing
 
 
 class PaymentCore:
@@ -319,11 +318,9 @@ class PaymentCore:
         payment = await self.get(payment_id, actor)
         if payment.livemode != self._gateway.livemode:
             return payment
-        if any(intent["status"] == SUCCEEDED for _, intent in intents(payment.facts)):
-            target = Target.of(payment)
-            return await self._refunds.refresh(target)
         if not is_open(payment):
-            return payment
+            paid = any(intent["status"] == SUCCEEDED for _, intent in intents(payment.facts))
+            return await self._refunds.refresh(Target.of(payment)) if paid else payment
         payment = await self._read_again(payment)
         product = await settle(self._catalog.get(payment.product))
         off_sale = product is None or not product.available
@@ -363,7 +360,9 @@ class PaymentCore:
         step = await self._ledger.run(partial(self._unwanted, payment=payment))
         match step:
             case Send(payment):
-                await self._steps.join(payment, await self._steps.send(step))
+                answer = await self._steps.send(step)
+                if answer is not None:
+                    await self._steps.join(payment, answer)
             case Search(payment, attempt):
                 await self._steps.search(payment, attempt)
             case Cancel(payment, subject):

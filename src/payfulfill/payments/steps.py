@@ -36,6 +36,8 @@ class Steps:
                 return Checkout(payment=payment, client_secret=None)
             case Send(payment):
                 answer = await self.send(step)
+                if answer is None:
+                    return None
                 checkout = await self._checkout(payment, answer, repeated=step.repeated)
                 # A session that Stripe may have told of before may have ended since: look at it.
                 stale = step.again and step.attempt.ui == "checkout"
@@ -59,7 +61,7 @@ class Steps:
         if payment.status is not PaymentStatus.PENDING:
             return None
         if isinstance(answer, SessionAnswer):
-            if answer.url is None and answer.step == "processing":
+            if answer.is_processing:
                 raise PaymentProcessing  # the buyer is done, and the page is closed
             made = Checkout(payment=payment, client_secret=None, url=answer.url, repeated=repeated)
             return made if answer.url is not None else None
@@ -67,8 +69,9 @@ class Steps:
             return None
         return Checkout(payment=payment, client_secret=answer.client_secret, repeated=repeated)
 
-    async def send(self, step: Send) -> Answer:
-        """Creates what is to be paid, or gets the answer again that was given to the same key."""
+    async def send(self, step: Send) -> Answer | None:
+        """Creates what is to be paid, or gets the answer again that was given to the same key;
+        None when that key tells nothing any more."""
         payment, attempt = step.payment, step.attempt
         key = f"{payment.id}:{attempt.number}"
         try:
@@ -77,9 +80,12 @@ class Steps:
             await self._swap(payment, attempt, replace(attempt, state=AttemptState.FAILED))
             raise
         except GatewayRefused as error:
-            # What was sent before may have been done: a refusal speaks of this time only.
-            state = AttemptState.FAILED if step.again else AttemptState.REFUSED
-            await self._swap(payment, attempt, replace(attempt, state=state))
+            if step.again:
+                # It speaks of this time: what was sent before may have been done. If it was not,
+                # its parameters may be of another time too, such as that at which a page closes.
+                await self._swap(payment, attempt, replace(attempt, state=AttemptState.FAILED))
+                return None
+            await self._swap(payment, attempt, replace(attempt, state=AttemptState.REFUSED))
             log.error(
                 "Stripe refused to open a payment: %s",
                 error.message,
@@ -146,7 +152,7 @@ class Steps:
         if answer is None:
             return payment
         payment = await self.join(payment, answer)
-        if answer.step == "processing":
+        if answer.is_processing:
             raise PaymentProcessing
         if refused is not None and answer.is_payable:
             raise refused  # our key may not cancel, for example

@@ -51,10 +51,11 @@ def sales(payment: Payment, facts: Facts) -> Sales:
     for id, session in every:
         if session["status"] != COMPLETE:
             continue
-        paid_by = session.get("intent", [id])[0]
-        done[paid_by] = session
-        if session["payment"] == "no_payment_required":
+        if _asked_for_nothing(session):
+            done[id] = session
             free.append((id, _as_intent(session)))
+        else:
+            done[session.get("intent", [id])[0]] = session
     # Where a delayed payment failed, another session can be opened: it is all over only once that
     # one has expired.
     expired = any(session["status"] == EXPIRED for _, session in every)
@@ -77,6 +78,13 @@ def _past(every: list[Fact]) -> Iterator[str]:
     for session in every:
         if session["status"] == EXPIRED or is_failed(session):
             yield from session.get("intent", ())
+
+
+def _asked_for_nothing(session: Fact) -> bool:
+    """Whether a completed session was not paid by an intent. It can have one all the same: a card
+    was declined before a promotion code took the whole price off."""
+    paid = session["payment"]
+    return paid == "no_payment_required" or (paid == "paid" and "intent" not in session)
 
 
 def _as_intent(session: Fact) -> Fact:

@@ -1,6 +1,7 @@
 """payfulfill on the web: endpoints that any framework can serve, and adapters for some.
 
-- `endpoints`: the routes, what they take, who may call them, what they answer.
+- `endpoints`: what is done; `routes`: the table of it, what each takes, who may call it, what it
+  answers.
 - `wire`: the JSON; `problems`: refusals (RFC 9457); `openapi`: both as a document.
 - `checkout`: Stripe's own page as a way to pay.
 - `files`, `ranges`, `sending`: what buyers download.

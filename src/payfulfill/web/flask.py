@@ -24,10 +24,11 @@ from payfulfill.models import Buyer
 from payfulfill.payments import PaymentService
 from payfulfill.web import openapi
 from payfulfill.web.checkout import CheckoutPages
-from payfulfill.web.endpoints import ENDPOINTS, Endpoint, Endpoints
+from payfulfill.web.endpoints import Endpoints
 from payfulfill.web.files import Files
 from payfulfill.web.http import Request, Response, json_response
 from payfulfill.web.problems import BodyBrokenOff, BodyTooLarge
+from payfulfill.web.routes import ENDPOINTS, Endpoint
 from payfulfill.webhooks import WebhookHandler
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from payfulfill.models import MAX_ID_LENGTH
 from payfulfill.rules import REASONS
 from payfulfill.rules.access import ALLOWED
 from payfulfill.web import problems
-from payfulfill.web.endpoints import ENDPOINTS, Endpoint
+from payfulfill.web.routes import ENDPOINTS, Endpoint
 from payfulfill.web.wire import Problem
 
 Json = dict[str, Any]
