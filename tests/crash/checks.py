@@ -6,6 +6,7 @@ from collections import Counter
 
 from tests.crash.shop import REFUND, State
 
+from payfulfill.facts import intents, sessions
 from payfulfill.models import PaymentStatus, PurchaseState, RefundStatus
 from payfulfill.rules import refunds
 
@@ -26,7 +27,8 @@ def nothing_half_done(state: State) -> None:
     assert sorted(state.raw.slots) == sorted(open_payments), (state.raw.slots, open_payments)
 
     refs = {one.id: one.id for one in state.payments}
-    refs |= {one.intent_id: one.id for one in state.payments if one.intent_id}
+    for one in state.payments:
+        refs |= {id: one.id for id, _ in (*intents(one.facts), *sessions(one.facts))}
     assert state.raw.refs == refs, state.raw.refs
 
     counted = Counter(one.purchase_id for one in state.downloads)
@@ -37,6 +39,13 @@ def told_at_once(state: State, succeeded: str) -> None:
     """An event of ours that is done has had its effect."""
     assert state.raw.events.get(succeeded) in (None, "done")
     assert len(state.purchases) == (succeeded in state.raw.events)
+
+
+def told_once_read(state: State, succeeded: str) -> None:
+    """The same of an event of which Stripe had to be asked: until it has had its effect, it waits.
+    Others that tell as much may come first."""
+    assert state.raw.events.get(succeeded) in (None, "pending", "done")
+    assert state.purchases or state.raw.events.get(succeeded) != "done"
 
 
 def all_is_well(state: State, *, purchases: int) -> None:

@@ -26,6 +26,7 @@ from itertools import count, islice, product
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import httpx
 import stripe
 from tests.crash.checks import (
     all_is_refunded,
@@ -33,6 +34,7 @@ from tests.crash.checks import (
     nothing_half_done,
     nothing_refunded_by_half,
     told_at_once,
+    told_once_read,
 )
 from tests.crash.fate import AsyncFatefulGateway, Fate, FatefulGateway
 from tests.crash.places import Place, place
@@ -169,6 +171,13 @@ class World:
             self.live(partial(_for_each, [guest.buyer for guest in guests], Shop.buy))
             yield from self.paid(*guests)
 
+    def payers_on_pages(self) -> Iterator[Guest]:
+        """The same, on Stripe's own pages."""
+        while True:
+            guests = [self.stranger() for _ in range(_SUPPLY)]
+            self.live(partial(_for_each, [guest.buyer for guest in guests], Shop.open_page))
+            yield from self.paid_on_pages(*guests)
+
     def owners(self) -> Iterator[Guest]:
         """Buyers who own what they paid for."""
         payers = self.payers()
@@ -199,6 +208,24 @@ class World:
         }
         for id in intents.values():
             self.client.v1.payment_intents.confirm(id, {"payment_method": "pm_card_visa"})
+        return self._told(guests, intents)
+
+    def paid_on_pages(self, *guests: Guest) -> list[Guest]:
+        """Each buyer pays on the one page that they were sent to."""
+        sessions = self.client.v1.checkout.sessions
+        ids = {guest.buyer.id for guest in guests}
+        every = [one.to_dict() for one in sessions.list({"limit": len(guests) + 1}).data]
+        opened = [(one["metadata"]["userId"], one["id"]) for one in every]
+        opened = [(user, id) for user, id in opened if user in ids]
+        assert len(opened) == len(guests), opened
+        said = {"payment_method": "pm_card_visa", "email": "ada@shop.example"}
+        for _, id in opened:
+            httpx.post(f"{self.url}/_sandbox/checkout/{id}/pay", json=said).raise_for_status()
+        intents = {user: str(sessions.retrieve(id).payment_intent) for user, id in opened}
+        return self._told(guests, intents)
+
+    def _told(self, guests: Sequence[Guest], intents: Mapping[str, str]) -> list[Guest]:
+        """What Stripe told of each buyer's intent, by their ids."""
         page = self.client.v1.events.list({"limit": 8 * len(guests)}).data
         told = [event.to_dict() for event in reversed(page) if event.type in EVENT_TYPES]
         return [
@@ -284,13 +311,25 @@ def _half_done(guest: Guest, state: State) -> None:
 
 def buying(world: World) -> Journey:
     """A click on "buy". In the end it is paid, and heard of."""
+    return _clicking(world, Shop.buy, world.paid)
 
+
+def opening_a_page(world: World) -> Journey:
+    """The same where it leads to Stripe's own page."""
+    return _clicking(world, Shop.open_page, world.paid_on_pages)
+
+
+def _clicking(
+    world: World,
+    click: Callable[[Shop, Buyer], Awaitable[None]],
+    pay: Callable[[Guest], list[Guest]],
+) -> Journey:
     def act(guest: Guest) -> Act[None]:
-        return lambda shop: shop.buy(guest.buyer)
+        return lambda shop: click(shop, guest.buyer)
 
     def heal(guest: Guest) -> State:
         before, _ = world.live(partial(_around, guest, act(guest)))
-        [paid] = world.paid(guest)
+        [paid] = pay(guest)
         _, state = world.live(partial(_around, paid, lambda shop: shop.hear(paid.events)))
         all_is_well(state, purchases=1)
         return before
@@ -315,6 +354,28 @@ def hearing(world: World) -> Journey:
         return before
 
     return Journey(world, world.payers(), act, check, heal)
+
+
+def hearing_of_a_page(world: World) -> Journey:
+    """The webhooks of a payment whose total may differ from the quote: its session is read."""
+    turns: Counter[str] = Counter()  # each is long after the one before
+
+    def act(guest: Guest) -> Act[None]:
+        turns[guest.buyer.id] += 1
+        seconds = turns[guest.buyer.id] * _PATIENCE
+        return lambda shop: shop.hear(guest.events, seconds)
+
+    def check(guest: Guest, state: State) -> None:
+        nothing_half_done(state)
+        told_once_read(state, guest.succeeded)
+
+    def heal(guest: Guest) -> State:
+        before, state = world.live(partial(_around, guest, act(guest)))
+        all_is_well(state, purchases=1)
+        assert state.raw.events.keys() == {*guest.ids}
+        return before
+
+    return Journey(world, world.payers_on_pages(), act, check, heal)
 
 
 def being_given(world: World) -> Journey:
@@ -415,7 +476,10 @@ def some_pairs(journey: Journey, points: int, first: int, step: int) -> int:
 
 _JOURNEYS: Final[Mapping[str, Callable[[World], Journey]]] = {
     begin.__name__: begin
-    for begin in (buying, hearing, being_given, downloading, refunding, working_off)
+    for begin in (
+        *(buying, hearing, opening_a_page, hearing_of_a_page),
+        *(being_given, downloading, refunding, working_off),
+    )
 }
 
 

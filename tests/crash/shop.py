@@ -119,6 +119,19 @@ class Shop:
         checkout = await settle(self.payments.create(buyer, DESIGN))
         assert checkout.client_secret
 
+    async def open_page(self, buyer: Buyer) -> None:
+        """The same on Stripe's own page, where the total may differ from the quote."""
+        checkout = await settle(
+            self.payments.create(
+                buyer,
+                DESIGN,
+                ui="checkout",
+                success_url="https://shop.example/",
+                allow_promotion_codes=True,
+            )
+        )
+        assert checkout.url
+
     async def hear(self, events: Sequence[Mapping[str, Any]], seconds: float = 0) -> None:
         """Hears of these events, some seconds later."""
         handler = self._later(seconds) if seconds else self.webhooks

@@ -24,6 +24,8 @@ FLOORS = {
     "sqlite": {
         "buying": 40,
         "hearing": 50,
+        "opening_a_page": 40,
+        "hearing_of_a_page": 75,
         "being_given": 60,
         "downloading": 36,
         "refunding": 44,
@@ -32,6 +34,8 @@ FLOORS = {
     "mongo": {
         "buying": 16,
         "hearing": 25,
+        "opening_a_page": 16,
+        "hearing_of_a_page": 40,
         "being_given": 21,
         "downloading": 18,
         "refunding": 30,
@@ -40,6 +44,8 @@ FLOORS = {
     "postgres": {
         "buying": 25,
         "hearing": 25,
+        "opening_a_page": 24,
+        "hearing_of_a_page": 42,
         "being_given": 34,
         "downloading": 25,
         "refunding": 44,
@@ -50,6 +56,8 @@ if not SUPPORTED:  # there are the boundaries of statements alone
     FLOORS["sqlite"] = {
         "buying": 35,
         "hearing": 50,
+        "opening_a_page": 20,
+        "hearing_of_a_page": 40,
         "being_given": 45,
         "downloading": 35,
         "refunding": 50,
@@ -58,6 +66,7 @@ if not SUPPORTED:  # there are the boundaries of statements alone
 
 JOURNEYS = {
     "selling": ("buying", "hearing", "being_given", "downloading"),
+    "checkout": ("opening_a_page", "hearing_of_a_page"),
     "refunds": ("refunding", "working_off"),
 }
 

@@ -205,6 +205,12 @@ def nothing_left_to_pay(tell: Teller) -> None:
     tell.pay_page(tell.open_page(allow_promotion_codes=True), discount=PRICE)
 
 
+def declined_and_nothing_left_to_pay(tell: Teller) -> None:
+    page = tell.open_page(allow_promotion_codes=True)
+    tell.decline_page(page)
+    tell.pay_page(page, discount=PRICE)
+
+
 def taxed(tell: Teller) -> None:
     tell.pay_page(tell.open_page(automatic_tax=True), tax=760)
 
@@ -333,6 +339,12 @@ STORIES: Final = (
         lost=True,
     ),
     Story("nothing left to pay", nothing_left_to_pay, "owned", ["succeeded"]),
+    Story(
+        "declined, and nothing left to pay",
+        declined_and_nothing_left_to_pay,
+        "owned",
+        ["succeeded"],
+    ),
     Story("taxed", taxed, "owned", ["succeeded"]),
     Story(
         "a discount that was not allowed",

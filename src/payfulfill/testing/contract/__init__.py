@@ -45,13 +45,14 @@ import pytest
 
 # Before they are imported, so that a failed assertion shows its values in users' tests too.
 for _name in (
-    "concurrency", "customers", "events", "interleavings", "invariants", "isolation", "joined",
-    "journeys", "locking", "migrations", "payments", "processes", "purchases", "returns",
-    "reviews", "rules", "taking", "transactions", "values",
+    "checkouts", "concurrency", "customers", "events", "interleavings", "invariants", "isolation",
+    "joined", "journeys", "locking", "migrations", "payments", "processes", "purchases",
+    "returns", "reviews", "rules", "taking", "transactions", "values",
 ):  # fmt: skip
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
 
-from payfulfill.testing.contract.concurrency import ConcurrencyContract  # noqa: E402  # see above
+from payfulfill.testing.contract.checkouts import CheckoutContract  # noqa: E402  # see above
+from payfulfill.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
 from payfulfill.testing.contract.customers import CustomerContract  # noqa: E402
 from payfulfill.testing.contract.events import EventContract  # noqa: E402
 from payfulfill.testing.contract.interleavings import InterleavingContract  # noqa: E402
@@ -90,6 +91,7 @@ class StoreContract(
     MigrationContract,
     JoinedContract,
     JourneyContract,
+    CheckoutContract,
     ReturnContract,
     InterleavingContract,
     InvariantContract,

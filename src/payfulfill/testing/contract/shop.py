@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
+from typing import Final, Unpack
 
 from payfulfill.access import AccessService, AsyncAccessService
 from payfulfill.catalog import StaticCatalog
@@ -24,6 +24,7 @@ from payfulfill.models import (
 )
 from payfulfill.money import Money
 from payfulfill.payments import AsyncPaymentService, PaymentService
+from payfulfill.payments.ways import Options
 from payfulfill.ports import PurchaseHook, Store, UnitOfWork
 from payfulfill.pricing import FixedPrice
 from payfulfill.testing.clock import AsyncManualClock, ManualClock
@@ -99,9 +100,11 @@ class Shop:
 
     # --- what people do ----------------------------------------------------------------------
 
-    async def create(self, ref: ProductRef = DESIGN, buyer: Buyer = ADA) -> Checkout:
+    async def create(
+        self, ref: ProductRef = DESIGN, buyer: Buyer = ADA, **way: Unpack[Options]
+    ) -> Checkout:
         """The buyer clicks on "buy"."""
-        return await settle(self.payments.create(buyer, ref))
+        return await settle(self.payments.create(buyer, ref, **way))
 
     async def deliver(self, *deliveries: Delivery) -> list[WebhookOutcome]:
         """Stripe sends webhooks, one after the other."""
