@@ -333,7 +333,7 @@ def test_what_is_no_origin(origin: str) -> None:
 
 
 def test_origins_are_a_list() -> None:
-    with pytest.raises(ConfigurationError, match="is a list"):
+    with pytest.raises(ConfigurationError, match="are a list"):
         check_origins(SHOP)
     check_origins(None)
     check_origins([])
