@@ -131,6 +131,20 @@ def test_a_pass_can_be_bought_again(shop: Shop) -> None:
     assert len(shop.library()) == 2
 
 
+@pytest.mark.parametrize("ui", ["elements", "checkout"])
+def test_a_title_that_is_longer_than_stripe_takes(shop: Shop, ui: str) -> None:
+    title = "Poster " * 700
+    shop.shelf.change(DESIGN, title=title)
+    if ui == "checkout":
+        checkout = shop.open_page()
+        shop.pay_page(checkout)
+    else:
+        checkout = shop.create()
+        shop.pay(checkout)
+    shop.catch_up()
+    assert [entry.purchase.title for entry in shop.library()] == [title]
+
+
 # --- declined, given up, expired ---------------------------------------------------------------
 
 

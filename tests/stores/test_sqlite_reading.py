@@ -20,7 +20,7 @@ from payfulfill import (
     StaticCatalog,
     Terms,
 )
-from payfulfill.errors import StoreUnavailable
+from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.ports import Target, UnitOfWork
 from payfulfill.pricing import FixedPrice
 from payfulfill.stores import SQLiteStore
@@ -151,6 +151,17 @@ def test_who_only_reads_cannot_write(store: SQLiteStore, before: int) -> None:
         return await uow.refs.get("pi_1")
 
     assert store.run(look, read_only=True) is None
+
+
+def test_who_reads_does_not_end_the_transaction(store: SQLiteStore) -> None:
+    async def end(uow: UnitOfWork) -> None:
+        uow.connection.execute("COMMIT")
+        await uow.refs.get("pi_1")
+        await uow.refs.get("pi_2")
+
+    with pytest.raises(ConfigurationError, match="end our transaction"):
+        store.run(end, read_only=True)
+    assert store.run(_nothing, read_only=True) is None
 
 
 def test_a_body_that_raises_leaves_nothing_open(store: SQLiteStore) -> None:

@@ -168,6 +168,7 @@ def test_by_which_attempt_it_was_made(metadata: Any, number: list[int] | None) -
     [
         {"status": None},
         {"status": "closed"},
+        {"status": "open", "payment_intent": "pi_1"},  # and paid
         {"status": ["open"]},
         {"payment_status": None},
         {"payment_status": "partly"},

@@ -21,6 +21,7 @@ _SHORTEST: Final = timedelta(minutes=30) + timedelta(minutes=5)
 _LONGEST: Final = timedelta(hours=24) - timedelta(minutes=5)
 
 _LONGEST_NAME: Final = 250  # of a product: https://docs.stripe.com/api/products/object
+_LONGEST_DESCRIPTION: Final = 1000  # of an intent, in Stripe's https://github.com/stripe/openapi
 # What every reader of addresses surely reads alike: a host of letters, digits, dots and hyphens, or
 # an IPv6 address; nobody's name before it; visible ASCII, and no backslash, which browsers take for
 # a slash: https://url.spec.whatwg.org/
@@ -180,7 +181,7 @@ class Way:
     def _intent(self, payment: Payment) -> dict[str, Any]:
         """What the payment intent is made with, whoever makes it."""
         return {
-            "description": payment.title,
+            "description": payment.title[:_LONGEST_DESCRIPTION],
             "metadata": _metadata(payment),
             **_given(
                 setup_future_usage=self.setup_future_usage,

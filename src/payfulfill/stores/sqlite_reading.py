@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from payfulfill.colour import drive
+from payfulfill.errors import ConfigurationError
 from payfulfill.stores.rows import Row
-from payfulfill.stores.sqlite_statements import Statements
+from payfulfill.stores.sqlite_statements import ENDED, Statements
 from payfulfill.stores.sqlite_work import SQLiteUnitOfWork
 
 T = TypeVar("T")
@@ -84,7 +85,11 @@ class Reader:
         self._uow = _ReadingUnitOfWork(self._question, connection)
 
     def run(self, body: Callable[[SQLiteUnitOfWork], Awaitable[T]]) -> T:
-        """What a body reads."""
+        """What a body reads.
+
+        Raises:
+            ConfigurationError: it ended the transaction.
+        """
         self._question.asked = False
         try:
             return drive(body(self._uow))
@@ -92,6 +97,8 @@ class Reader:
             self._cursor.execute("BEGIN")
         try:
             return drive(body(self._uow))
+        except _AsksMore:
+            raise ConfigurationError(ENDED) from None
         finally:
             if self.connection.in_transaction:
                 self._cursor.execute("ROLLBACK")  # nothing was written

@@ -37,6 +37,8 @@ def session_facts(
     status, payment = session.get("status"), session.get("payment_status")
     if status not in _STATUS or payment not in _PAYMENT:
         raise shapes.UnknownShape
+    if payment == "paid" and status != COMPLETE:
+        raise shapes.UnknownShape
     whose: dict[str, Any] = {
         "currency": [shapes.text(session.get("currency"))],
         "livemode": [shapes.flag(session.get("livemode"))],
