@@ -104,6 +104,14 @@ class World:
         await uow.flush()
         await self.place.prepare(uow.connection)
 
+    def customers(self) -> Counter[str]:
+        """How often each buyer is a customer at Stripe."""
+        made: Counter[str] = Counter()
+        for one in self.client.v1.customers.list({"limit": 100}).auto_paging_iter():
+            assert one.metadata is not None
+            made[one.metadata["payfulfill_buyer"]] += 1
+        return made
+
     # --- lives ----------------------------------------------------------------------------------
 
     def live(self, act: Act[T]) -> T:
@@ -332,6 +340,7 @@ def _clicking(
         [paid] = pay(guest)
         _, state = world.live(partial(_around, paid, lambda shop: shop.hear(paid.events)))
         all_is_well(state, purchases=1)
+        assert world.customers()[guest.buyer.id] == (click is Shop.open_page)
         return before
 
     return Journey(world, world.strangers(), act, _half_done, heal)

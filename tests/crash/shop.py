@@ -120,7 +120,8 @@ class Shop:
         assert checkout.client_secret
 
     async def open_page(self, buyer: Buyer) -> None:
-        """The same on Stripe's own page, where the total may differ from the quote."""
+        """The same on Stripe's own page, where the total may differ from the quote, as a customer
+        of Stripe's."""
         checkout = await settle(
             self.payments.create(
                 buyer,
@@ -128,6 +129,7 @@ class Shop:
                 ui="checkout",
                 success_url="https://shop.example/",
                 allow_promotion_codes=True,
+                setup_future_usage="on_session",
             )
         )
         assert checkout.url

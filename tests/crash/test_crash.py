@@ -24,7 +24,7 @@ FLOORS = {
     "sqlite": {
         "buying": 40,
         "hearing": 50,
-        "opening_a_page": 40,
+        "opening_a_page": 52,
         "hearing_of_a_page": 75,
         "being_given": 60,
         "downloading": 36,
