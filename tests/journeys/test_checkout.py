@@ -502,6 +502,24 @@ def test_a_promotion_code_that_leaves_nothing_to_pay(shop: Shop) -> None:
     assert shop.library()[0].purchase.amount == usd(0)
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_declined_card_then_a_promotion_code_that_leaves_nothing_to_pay(
+    shop: Shop, told: bool
+) -> None:
+    """The session has an intent, which has nothing to do with what is theirs now."""
+    shop.sandbox.checkout.add_promotion_code("GIFT", percent_off=100)
+    checkout = shop.open_page(allow_promotion_codes=True)
+    shop.pay_page(checkout, BROKE_CARD)
+    shop.sandbox.checkout.apply_code(shop.session(checkout), "GIFT")
+    shop.pay_page(checkout)
+    if told:
+        shop.catch_up()
+    assert shop.sync(checkout).status is SUCCEEDED
+    assert shop.check().allowed
+    with pytest.raises(AlreadyOwned):
+        shop.open_page()
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_taxes(shop: Shop, known: bool) -> None:
     shop.selling["customers"] = known
