@@ -35,6 +35,7 @@ ELEMENTS: dict[str, Any] = {
 }
 CHECKOUT: dict[str, Any] = {
     "mode": "payment",
+    "adaptive_pricing": {"enabled": False},
     "line_items": [
         {
             "price_data": {

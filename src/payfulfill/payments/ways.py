@@ -158,6 +158,9 @@ class Way:
         ends = {} if lasts > _LONGEST else {"expires_at": _seconds(now + max(lasts, _SHORTEST))}
         return {
             "mode": "payment",
+            # Or the buyer may be asked for another currency than was quoted, where the account's
+            # settings say so: https://docs.stripe.com/payments/checkout/adaptive-pricing
+            "adaptive_pricing": {"enabled": False},
             "line_items": [{"price_data": price, "quantity": 1}],
             "client_reference_id": payment.id,
             "metadata": {**_metadata(payment), ATTEMPT_KEY: str(number)},
