@@ -55,6 +55,25 @@ async def _create(shop: Shop, buyer: Buyer, ref: ProductRef) -> Answer:
     return Answer("checkout", (payment.id, payment.intent_id, checkout.client_secret))
 
 
+def open_page(buyer: Buyer, ref: ProductRef) -> Call:
+    """The buyer chooses Stripe's own page, as a customer of Stripe's. Gives the payment and the
+    page."""
+    return partial(_open_page, buyer=buyer, ref=ref)
+
+
+async def _open_page(shop: Shop, buyer: Buyer, ref: ProductRef) -> Answer:
+    checkout = await settle(
+        shop.payments.create(
+            buyer,
+            ref,
+            ui="checkout",
+            success_url="https://shop.example/",
+            setup_future_usage="on_session",
+        )
+    )
+    return Answer("page", (checkout.payment.id, checkout.url))
+
+
 def cancel(buyer: Buyer, payment_id: str) -> Call:
     """The buyer thinks better of it. Gives where the payment stands."""
     return partial(_cancel, buyer=buyer, payment_id=payment_id)

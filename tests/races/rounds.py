@@ -19,6 +19,7 @@ from payfulfill import Buyer, Payment, ProductRef
 from payfulfill.rules import refunds
 from payfulfill.sandbox import Sandbox, UnexpectedState
 from payfulfill.testing import Delivery, EventFactory
+from payfulfill.webhooks import EVENT_TYPES
 
 if TYPE_CHECKING:
     from tests.races.callers import Callers
@@ -144,6 +145,37 @@ class Round:
             self.told(lambda thing: EVENTS.about(type_, thing), thing)
             for thing in things
             if thing["payment_intent"] == payment.intent_id
+        ]
+
+    def sessions(self) -> Sequence[Mapping[str, Any]]:
+        """The buyer's Checkout sessions, the newest first."""
+        buyer_id = self.buyer.id
+        return self._race.sandbox.objects(
+            "checkout.session", matches=lambda one: one["metadata"].get("userId") == buyer_id
+        )
+
+    def open_sessions(self) -> list[str]:
+        """Those that can be paid."""
+        return [one["id"] for one in self.sessions() if one["status"] == "open"]
+
+    def try_to_pay_page(self, session_id: str) -> None:
+        """The buyer pays on Stripe's page, unless it was closed a moment before."""
+        with suppress(UnexpectedState):
+            self._race.sandbox.checkout.pay(session_id)
+
+    def told_of_page(self, session_id: str) -> list[Delivery]:
+        """What Stripe told of a page and its intent, as events of their own."""
+        (session,) = [one for one in self.sessions() if one["id"] == session_id]
+        named = (session_id, session["payment_intent"])
+        events = [
+            (event["type"], event["data"]["object"])
+            for event in self._race.sandbox.events()
+            if event["type"] in EVENT_TYPES
+        ]
+        return [
+            self.told(partial(EVENTS.about, type_), thing)
+            for type_, thing in events
+            if thing["id"] in named or thing.get("payment_intent") in named[1:]
         ]
 
     def customers(self) -> Sequence[Mapping[str, Any]]:
