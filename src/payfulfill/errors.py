@@ -248,6 +248,11 @@ class GatewayFailed(GatewayUnavailable):
 
     code = "gateway_failed"
 
+    def __init__(self, message: str | None = None, *, unreadable: bool = False) -> None:
+        super().__init__(message)
+        self.unreadable = unreadable
+        """Whether it was an answer of a shape that we do not know, which will come again."""
+
 
 class GatewayRefused(PayfulfillError):
     """Stripe refused the request as it stands; nothing was done."""

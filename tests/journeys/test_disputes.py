@@ -12,6 +12,7 @@ from tests.journeys.shop import ADA, ADMIN, COURSE, DAY, DESIGN, PRO, Json, Shop
 from payfulfill import Payment, Policy
 from payfulfill.errors import (
     Forbidden,
+    GatewayFailed,
     GatewayUnavailable,
     InvalidRequest,
     NotRefundable,
@@ -552,3 +553,23 @@ def test_an_admin_can_refund_what_is_suspected(shop: Shop) -> None:
     assert refund.requested_by == ADMIN.id
     shop.catch_up()
     assert shop.check().code == "suspended"
+
+
+def test_an_answer_that_we_cannot_read_is_no_absence_of_stripe(shop: Shop) -> None:
+    """It would come again for ever: eight tries, then a person is told."""
+    payment = shop.buy()
+    shop.sandbox.disputes.open(str(payment.intent_id))
+    event = shop.said("charge.dispute.created")
+
+    def strange() -> None:
+        raise GatewayFailed("Stripe answered with a dispute of unknown shape", unreadable=True)
+
+    shop.gateway.before["read"] += [strange] * 8
+    assert shop.hear(event).kind is OutcomeKind.PENDING
+    kinds = []
+    for _ in range(7):
+        shop.clock.advance(DAY)
+        kinds += [one.kind for one in shop.process_pending()]
+    assert kinds == [*[OutcomeKind.PENDING] * 6, OutcomeKind.DEAD]
+    assert "event_dead" in shop.reviews()
+    assert shop.process_pending() == []

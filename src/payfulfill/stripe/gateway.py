@@ -330,7 +330,8 @@ def _understood(what: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except ValueError as error:
-        raise GatewayFailed(f"Stripe answered with a {what} of unknown shape") from error
+        said = f"Stripe answered with a {what} of unknown shape"
+        raise GatewayFailed(said, unreadable=True) from error
 
 
 def _customer(customer: Any) -> CustomerAnswer:

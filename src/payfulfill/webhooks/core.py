@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 from payfulfill.errors import (
     CannotJoin,
     Conflict,
+    GatewayFailed,
     GatewayRefused,
     PayfulfillError,
     SignatureRejected,
@@ -262,6 +263,8 @@ class WebhookCore:
         try:
             answer = await self._ask(look.read.subject)
         except (Unavailable, GatewayRefused) as error:
+            if _will_come_again(error):
+                return await self._park(look.work, error)
             missing = isinstance(error, GatewayRefused) and error.reason == "resource_missing"
             if not missing:  # Stripe is away, or our key is not right: no fault of the event's
                 return await self._ledger.run(partial(self._postpone, work=look.work, error=error))
@@ -371,10 +374,11 @@ class WebhookCore:
             ending = DONE
             with suppress(GatewayRefused, Conflict):  # it was noted that there will be none
                 await self._refunds.resume(taken)
-        except Unavailable as error:
-            ending = await self._ledger.run(partial(self._postpone, work=work, error=error))
         except Exception as error:
-            ending = await self._park(work, error)
+            if isinstance(error, Unavailable) and not _will_come_again(error):
+                ending = await self._ledger.run(partial(self._postpone, work=work, error=error))
+            else:
+                ending = await self._park(work, error)
         report(event, ending)
         return outcome(event, ending)
 
@@ -437,6 +441,11 @@ class WebhookCore:
             payment_id=row.payment_id,
             opened_at=self._clock.now(),
         )
+
+
+def _will_come_again(error: PayfulfillError) -> bool:
+    """Whether Stripe answered, so that to ask again helps nobody; a later release may."""
+    return isinstance(error, GatewayFailed) and error.unreadable
 
 
 def _says(row: StoredEvent, ending: Ending) -> bool:
