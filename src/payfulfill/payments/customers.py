@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
@@ -20,7 +20,7 @@ from payfulfill.colour import settle
 from payfulfill.errors import CannotJoin, GatewayFailed, GatewayRefused
 from payfulfill.joined import gateway_beside, is_joined
 from payfulfill.models import Attempt, AttemptState, Buyer, Customer
-from payfulfill.payments.retrying import until_settled
+from payfulfill.payments.retrying import sent_between, until_settled
 from payfulfill.ports import KEY_LIFETIME, Clock, Gateway, Store, UnitOfWork
 from payfulfill.stripe.customers import BUYER_KEY, REQUEST_KEY
 
@@ -28,7 +28,6 @@ T = TypeVar("T")
 
 log = logging.getLogger("payfulfill.customers")
 
-_CLOCK_SLACK: Final = timedelta(minutes=5)  # between our clock and Stripe's, when listing
 _MISSING: Final = "resource_missing"
 
 
@@ -163,10 +162,7 @@ class CustomerCore:
     async def _search(self, customer: Customer, attempt: Attempt) -> str | None:
         """Looks for what an attempt made whose key tells nothing any more."""
         key, now = key_of(customer, attempt.number), self._clock.now()
-        sent_until = min(now, attempt.started_at + KEY_LIFETIME)
-        answers = await self._gateway.list_customers(
-            attempt.started_at - _CLOCK_SLACK, sent_until + _CLOCK_SLACK
-        )
+        answers = await self._gateway.list_customers(*sent_between(attempt, now))
         made = [answer for answer in answers if answer.request == key and not answer.deleted]
         if made:
             return await self._record(customer, attempt, made[0].id)

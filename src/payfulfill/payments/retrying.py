@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from payfulfill.colour import settle
 from payfulfill.errors import GatewayUnavailable
-from payfulfill.ports import Clock
+from payfulfill.models import Attempt
+from payfulfill.ports import KEY_LIFETIME, Clock
 
 T = TypeVar("T")
 
 _ROUNDS: Final = 12
 _FAILURES: Final = 5
 _PATIENCE: Final = timedelta(seconds=25)
+_CLOCK_SLACK: Final = timedelta(minutes=5)  # between our clock and Stripe's
 _CHANGING: Final = "It keeps changing under our hands; try again."
+
+
+def sent_between(attempt: Attempt, now: datetime) -> tuple[datetime, datetime]:
+    """From when to when Stripe may have made what an attempt is for, by Stripe's own clock."""
+    sent_until = min(now, attempt.started_at + KEY_LIFETIME)
+    return attempt.started_at - _CLOCK_SLACK, sent_until + _CLOCK_SLACK
 
 
 async def until_settled(clock: Clock, round_: Callable[[], Awaitable[T | None]]) -> T:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
-from typing import Final
 
 from payfulfill.errors import AlreadyOwned, GatewayFailed, GatewayRefused, PaymentProcessing
 from payfulfill.facts import order_key
@@ -14,11 +12,10 @@ from payfulfill.ledger import Ledger
 from payfulfill.models import Attempt, AttemptState, Checkout, Payment, PaymentStatus, Subject
 from payfulfill.payments.means import Answer, Means
 from payfulfill.payments.plan import Action, Cancel, Finished, Reuse, Search, Send
-from payfulfill.ports import KEY_LIFETIME, Clock, Gateway, SessionAnswer, Target, UnitOfWork
+from payfulfill.payments.retrying import sent_between
+from payfulfill.ports import Clock, Gateway, SessionAnswer, Target, UnitOfWork
 
 log = logging.getLogger("payfulfill.payments")
-
-_CLOCK_SLACK: Final = timedelta(minutes=5)  # between our clock and Stripe's, when listing
 
 
 class Steps:
@@ -131,10 +128,7 @@ class Steps:
 
     async def listed(self, payment: Payment, attempt: Attempt) -> list[Answer]:
         """All that Stripe has of a payment, made while an attempt may have been sent."""
-        sent_until = min(self._clock.now(), attempt.started_at + KEY_LIFETIME)
-        answers = await self._means.list(
-            attempt.ui, attempt.started_at - _CLOCK_SLACK, sent_until + _CLOCK_SLACK
-        )
+        answers = await self._means.list(attempt.ui, *sent_between(attempt, self._clock.now()))
         return [answer for answer in answers if answer.payment_id == payment.id]
 
     async def end(self, payment: Payment, subject: Subject) -> Payment:
