@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from payfulfill.colour import settle
 from payfulfill.errors import PayfulfillError
-from payfulfill.facts import intents, join, sessions
+from payfulfill.facts import fact_key, join, known
 from payfulfill.ids import new_id
 from payfulfill.models import (
     Facts,
@@ -146,10 +146,10 @@ class Fulfilment:
     async def _remember(self, uow: UnitOfWork, payment: Payment, news: Facts) -> None:
         """Keeps whose the intents and sessions of `news` are, for events that do not say, and for
         pages to which the buyer comes back with the id of a session."""
-        known = {id for id, _ in (*intents(payment.facts), *sessions(payment.facts))}
-        for id, _ in (*intents(news), *sessions(news)):
-            if id not in known:
-                await uow.refs.add(id, Target.of(payment))
+        for kind in ("intent", "checkout"):
+            for id, _ in known(news, kind):
+                if fact_key(kind, id) not in payment.facts:
+                    await uow.refs.add(id, Target.of(payment))
 
     async def _fulfil(
         self,
@@ -247,14 +247,14 @@ class Fulfilment:
         self, uow: UnitOfWork, before: Sequence[Purchase], now: Sequence[Purchase]
     ) -> list[Review]:
         """The same for what a buyer paid for twice: one refund, and it is so no more."""
-        known = {one.id for one in before if one.state is PurchaseState.DUPLICATE}
+        already = {one.id for one in before if one.state is PurchaseState.DUPLICATE}
         opened = []
         for one in now:
             review = self._review("duplicate_purchase", one.id, one.buyer_id, one.payment_id)
             if one.state is not PurchaseState.DUPLICATE:
-                if one.id in known:
+                if one.id in already:
                     await uow.reviews.close(review.id, self.now)
-            elif one.id not in known:
+            elif one.id not in already:
                 opened += [review] if await uow.reviews.put(review) else []
                 if self.policy.duplicates == "refund":
                     await self._give_back(uow, one)

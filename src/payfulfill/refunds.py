@@ -187,8 +187,10 @@ class RefundCore:
         if not any(_is_duplicate(one) and one.source == payment.id for one in siblings):
             return False
         for one in siblings:
+            if one.source == payment.id:
+                continue
             other = await uow.payments.get(one.buyer_id, one.payment_id)
-            if other is not None and other.id != payment.id and _is_going_back(other):
+            if other is not None and _is_going_back(other):
                 raise GatewayUnavailable("Another payment for the same is being refunded.")
         try:
             fact = fact_of(payment, of_duplicate(payment), self._clock.now())

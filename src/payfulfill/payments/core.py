@@ -129,10 +129,10 @@ class PaymentCore:
             way = replace(way, as_customer=True)
         product = await self._for_sale(buyer, ref)
 
-        forgotten: list[str] = []
+        forgot = False
 
         async def round_() -> Checkout | None:
-            nonlocal way
+            nonlocal way, forgot
             order = self._order(buyer, product, currency, way)
             step = await self._ledger.run(partial(self._plan, order=order))
             if isinstance(step, Introduce):
@@ -142,9 +142,9 @@ class PaymentCore:
                 return await self._steps.take(step)
             except GatewayRefused as error:
                 known = _unknown_customer(step, error)
-                if known is None or forgotten:
+                if known is None or forgot:
                     raise  # once is enough: another thing may be missing
-                forgotten.append(known)
+                forgot = True
                 await self._customers.forget(buyer, known)
                 way = replace(way, customer=None)
                 return None

@@ -59,11 +59,10 @@ def session_answer(session: Mapping[str, Any]) -> SessionAnswer:
 def sessions_observed(sessions: Sequence[Mapping[str, Any]], intent_id: str) -> Observed:
     """What the Checkout sessions tell that a payment intent belongs to; it is one at most."""
     facts: Facts = {}
-    claims: list[str] = []
     for answer in map(session_answer, sessions):
         facts = join(facts, answer.facts)
-        claims += [answer.payment_id] if answer.payment_id else []
-    return Observed(intent_id=intent_id, payment_id=next(iter(claims), None), facts=facts)
+    payment_id = next(filter(None, map(claimed_payment, sessions)), None)
+    return Observed(intent_id=intent_id, payment_id=payment_id, facts=facts)
 
 
 def observed(

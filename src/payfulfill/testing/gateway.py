@@ -290,9 +290,8 @@ class FakeGateway:
         """Every customer created between these two times that was not deleted, the newest first."""
         await self._pause()
         with self._lock, self._ending(self._begin("list_customers", "")):
-            first, last = int(since.timestamp()), int(until.timestamp())
             there = [one for one in self._customers.values() if "deleted" not in one]
-            found = [one for one in there if first <= one["created"] <= last]
+            found = [one for one in there if _is_between(one, since, until)]
             return [customer_answer(one) for one in reversed(found)]
 
     async def open_portal(self, customer_id: str, return_url: str) -> str:  # noqa: ARG002  # the port's

@@ -98,6 +98,8 @@ class Endpoint:
     problems: tuple[type[PayfulfillError], ...] = ()
 
 
+_JSON_PROBLEMS: Final = (MalformedJson, BodyBrokenOff, NotJson, InvalidRequest, BodyTooLarge)
+_STRIPE_PROBLEMS: Final = (GatewayRefused, GatewayUnavailable, GatewayFailed, StoreUnavailable)
 _DOWNLOAD_HEADERS: Final = {"Range": False, "If-Range": False, "If-None-Match": False}
 _DOWNLOAD_PROBLEMS: Final = (
     InvalidRequest,
@@ -120,11 +122,7 @@ ENDPOINTS: Final = (
         limit=JSON_LIMIT,
         answers={201: CreatedPayment, 200: CreatedPayment},
         problems=(
-            MalformedJson,
-            BodyBrokenOff,
-            NotJson,
-            InvalidRequest,
-            BodyTooLarge,
+            *_JSON_PROBLEMS,
             UnknownProduct,
             ProductUnavailable,
             AlreadyOwned,
@@ -133,10 +131,7 @@ ENDPOINTS: Final = (
             PriceError,
             AmountTooSmall,
             CurrencyNotOffered,
-            GatewayRefused,
-            GatewayUnavailable,
-            GatewayFailed,
-            StoreUnavailable,
+            *_STRIPE_PROBLEMS,
         ),
     ),
     Endpoint(
@@ -162,20 +157,13 @@ ENDPOINTS: Final = (
         limit=JSON_LIMIT,
         answers={200: RefundBody},
         problems=(
-            MalformedJson,
-            BodyBrokenOff,
-            NotJson,
-            InvalidRequest,
-            BodyTooLarge,
+            *_JSON_PROBLEMS,
             NotFound,
             Forbidden,
             NotRefundable,
             RefundTooLarge,
             PaymentDisputed,
-            GatewayRefused,
-            GatewayUnavailable,
-            GatewayFailed,
-            StoreUnavailable,
+            *_STRIPE_PROBLEMS,
         ),
     ),
     Endpoint(
