@@ -33,22 +33,29 @@ class Uvicorn:
         config.load()
         self._server = uvicorn.Server(config)
         self._server.lifespan = config.lifespan_class(config)
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        loop.run(self._server.startup([listener]))
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._listener.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        loop.run(self._server.startup([self._listener]))
 
     def close(self) -> None:
         self._loop.run(self._end())
 
     async def _end(self) -> None:
-        # Not by uvicorn's own shutdown, which always takes a tenth of a second.
+        # Not by uvicorn's own shutdown: it always takes a tenth of a second, and asyncio loses a
+        # connection that it has accepted and not set up when its server closes. So: accept no
+        # more, let each task end, those that set up connections too, and close then.
+        asyncio.get_running_loop().remove_reader(self._listener)
+        while under_way := asyncio.all_tasks() - {asyncio.current_task()}:
+            self._hang_up()
+            await asyncio.wait(under_way)
+        self._hang_up()
         for server in self._server.servers:
             server.close()
-        state = self._server.server_state
-        for connection in tuple(state.connections):
+
+    def _hang_up(self) -> None:
+        for connection in tuple(self._server.server_state.connections):
             connection.transport.abort()
-        await asyncio.gather(*tuple(state.tasks), return_exceptions=True)
 
 
 class _Quiet(WSGIRequestHandler):
