@@ -9,7 +9,7 @@ from payfulfill.errors import StoreUnavailable
 from payfulfill.models import StoredEvent, changed
 from payfulfill.ports import Taken, Target
 from payfulfill.stores import rows
-from payfulfill.stores.rows import PAYMENT, PURCHASE
+from payfulfill.stores.rows import PAYMENT
 from payfulfill.stores.sql import Dialect, SqlUnitOfWork, Statements
 
 DIALECT: Final = Dialect(
@@ -18,21 +18,23 @@ DIALECT: Final = Dialect(
     "WHERE buyer_id = ? AND product_type = ? AND product_id = ?",
 )
 
-ABOUT: Final = f"""SELECT r.buyer_id, r.product_type, r.product_id, r.payment_id, o.payment_id,
-        {", ".join(f"p.{name}" for name in PAYMENT)},
-        {", ".join(f"s.{name}" for name in PURCHASE)}
+_REF: Final = ("buyer_id", "payment_id", "product_type", "product_id")
+"""With these a payment begins too, under names of its own."""
+_REF_AT: Final = 3  # columns in front of them
+
+ABOUT: Final = f"""SELECT o.payment_id,
+        EXISTS (SELECT 1 FROM payfulfill_purchases s WHERE s.buyer_id = r.buyer_id
+            AND s.product_type = r.product_type AND s.product_id = r.product_id),
+        p.id IS NOT NULL,
+        {", ".join(f"r.{name}" for name in _REF)},
+        {", ".join(f"p.{name}" for name in PAYMENT[len(_REF) :])}
     FROM payfulfill_refs r
     LEFT JOIN payfulfill_slots o ON o.buyer_id = r.buyer_id
         AND o.product_type = r.product_type AND o.product_id = r.product_id
     LEFT JOIN payfulfill_payments p ON p.buyer_id = r.buyer_id AND p.id = r.payment_id
-    LEFT JOIN payfulfill_purchases s ON s.buyer_id = r.buyer_id
-        AND s.product_type = r.product_type AND s.product_id = r.product_id
     WHERE r.ref = ?"""
-"""All that an event is about, by an id of its payment's: whose it is, the slot, the payment, and a
-row for each purchase of the product."""
-
-_SLOT: Final = 4  # columns in front of it
-_PURCHASE: Final = _SLOT + 1 + len(PAYMENT)
+"""What an event is about, by an id of its payment's: the slot, whether the product was bought
+before, whether the payment is there, and it. Few columns: each costs as much as a small lookup."""
 
 
 class SQLiteUnitOfWork(SqlUnitOfWork):
@@ -43,24 +45,26 @@ class SQLiteUnitOfWork(SqlUnitOfWork):
 
     async def take(self, event: StoredEvent, refs: Sequence[str]) -> Taken:
         """See `payfulfill.ports.UnitOfWork.take`. Here no lock has to wait for another, so that
-        one statement reads all."""
+        one statement reads nearly all."""
         found: Sequence[rows.Row] = ()
         for ref in refs:
             found = found or await self._statements.fetch(ABOUT, (ref,))
-        if found:
-            event = changed(event, payment_id=found[0][_SLOT - 1])
+        about = found[0] if found else None
+        if about is not None:
+            event = changed(event, payment_id=about[_REF_AT + 1])
         added = await self.events.add(event)
         held = event if added else await self.events.lock(event.account, event.id)
         if held is None:
             raise StoreUnavailable("an event that the store had is not in it any more")
-        if not found:
+        if about is None:
             return Taken(held, added)
-        buyer_id, type_, id_, payment_id, slot, *payment = found[0][:_PURCHASE]
+        slot, is_owned, is_there, *payment = about
+        target = Target(payment[0], rows.product_ref(payment[2], payment[3]), payment[1])
         return Taken(
             held,
             added,
-            Target(buyer_id, rows.product_ref(type_, id_), payment_id),
+            target,
             slot,
-            rows.payment_from(payment) if payment[0] is not None else None,
-            [rows.purchase_from(row[_PURCHASE:]) for row in found if row[_PURCHASE] is not None],
+            rows.payment_from(payment) if is_there else None,
+            await self.purchases.of_product(target.buyer_id, target.product) if is_owned else [],
         )
