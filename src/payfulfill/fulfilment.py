@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from payfulfill.models import (
     PurchaseState,
     Review,
     changed,
+    quick,
 )
 from payfulfill.money import Money
 from payfulfill.ports import Observed, PurchaseHook, Target, UnitOfWork
@@ -65,6 +66,7 @@ class Recorded(NamedTuple):
             )
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Fulfilment:
     """What joining facts to a payment needs beside the facts.
@@ -184,11 +186,10 @@ class Fulfilment:
         paid_at = standing.paid_at or (mine.paid_at if mine else None)
         if paid_at is None:
             return None
-        return replace(
-            mine or self._purchase(payment, standing, paid_at),
-            paid_at=paid_at,
-            standing=standing.worth,
-            revoked_at=standing.revoked_at,
+        if mine is None:
+            return self._purchase(payment, standing, paid_at)
+        return changed(
+            mine, paid_at=paid_at, standing=standing.worth, revoked_at=standing.revoked_at
         )
 
     async def _add(self, uow: UnitOfWork, purchase: Purchase) -> None:
@@ -217,6 +218,8 @@ class Fulfilment:
             livemode=payment.livemode,
             account=payment.account,
             paid_at=paid_at,
+            standing=standing.worth,
+            revoked_at=standing.revoked_at,
             created_at=self.now,
         )
 

@@ -27,6 +27,7 @@ from payfulfill.models import (
     Review,
     StoredEvent,
     Subject,
+    quick,
 )
 from payfulfill.rules.checkout import is_under_way
 
@@ -36,6 +37,7 @@ T = TypeVar("T")
 # --- Storage -------------------------------------------------------------------------------
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Target:
     """Whose payment an id belongs to: enough to lock its slot and its row."""
@@ -217,6 +219,7 @@ class RefRepository(Protocol):
         ...
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Taken:
     """An event that was taken up, and what it is about, locked.

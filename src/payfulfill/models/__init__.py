@@ -3,7 +3,6 @@
 Times are aware datetimes in UTC. Money is integer minor units (`payfulfill.money`).
 """
 
-from payfulfill.models.changing import changed
 from payfulfill.models.checks import MAX_ID_LENGTH, require_id, require_limit, storable
 from payfulfill.models.customer import Customer
 from payfulfill.models.event import (
@@ -46,6 +45,7 @@ from payfulfill.models.purchase import (
     PurchaseKind,
     PurchaseState,
 )
+from payfulfill.models.quick import changed, quick
 from payfulfill.models.reversal import Dispute, Refund, RefundStatus, Returned
 
 __all__ = [
@@ -87,6 +87,7 @@ __all__ = [
     "Ui",
     "WebhookOutcome",
     "changed",
+    "quick",
     "require_id",
     "require_limit",
     "storable",

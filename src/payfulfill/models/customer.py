@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from payfulfill.models.quick import quick
+
 if TYPE_CHECKING:
     from payfulfill.models.payment import Attempt
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """A buyer's customer at Stripe, of which there is one in each mode.

@@ -7,11 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from payfulfill.models.quick import quick
+
 Kind = Literal[
     "intent", "checkout", "checkouts", "charge", "refund", "refunds", "dispute", "disputes"
 ]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Subject:
     """Something that can be read from Stripe.
@@ -34,6 +37,7 @@ class EventStatus(StrEnum):
     DEAD = "dead"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
     """What we keep of an event of Stripe's.
@@ -69,6 +73,7 @@ class StoredEvent:
     leased_until: datetime | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
     """Something that a person must look at.
@@ -106,6 +111,7 @@ class OutcomeKind(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookOutcome:
     """The answer to a webhook.

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 from payfulfill.models.product import ProductRef, Terms
+from payfulfill.models.quick import quick
 
 if TYPE_CHECKING:
     from payfulfill.money import Money
@@ -61,6 +62,7 @@ class Origin(StrEnum):
     GRANTED = "granted"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try at creating something at Stripe: what is sent, and under which idempotency key.
@@ -83,6 +85,7 @@ class Attempt:
     ui: Ui = "elements"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """One purchase attempt of one buyer: what was quoted, and what is known of the money.
@@ -141,6 +144,7 @@ class Payment:
         return self.attempt.ui if self.attempt is not None else "elements"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
     """What a payment page needs.

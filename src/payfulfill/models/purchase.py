@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from payfulfill.models.payment import Origin
 from payfulfill.models.product import ProductRef, Terms
+from payfulfill.models.quick import quick
 
 if TYPE_CHECKING:
     from payfulfill.money import Money
@@ -33,6 +34,7 @@ class PurchaseState(StrEnum):
     """The buyer had paid for the same thing before."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
     """What a buyer got for one payment.
@@ -76,6 +78,7 @@ class Purchase:
     created_at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessDecision:
     """Whether a buyer may have a product now, and why.
@@ -99,6 +102,7 @@ class AccessDecision:
     ends_at: datetime | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
     """One download that was let through.
@@ -122,6 +126,7 @@ class Download:
     agent: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadGrant:
     """Leave to send a file to a buyer now.
@@ -143,6 +148,7 @@ class DownloadGrant:
         return self.download.purchase_id
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryEntry:
     """One thing a buyer owns, or owned.

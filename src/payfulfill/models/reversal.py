@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from payfulfill.models.product import ProductRef, Terms
+from payfulfill.models.quick import quick
 
 if TYPE_CHECKING:
     from payfulfill.money import Money
@@ -34,6 +35,7 @@ class RefundStatus(StrEnum):
     CANCELED = "canceled"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
     """A refund of a payment, or of a part of it.
@@ -71,6 +73,7 @@ class Refund:
 _COUNTING = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispute:
     """A buyer's bank questions a charge.
@@ -93,6 +96,7 @@ class Dispute:
     created_at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
     """What a policy about refunds decides by.

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NoReturn
 
 from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intent_key, join
-from payfulfill.models import Facts, Kind, Subject
+from payfulfill.models import Facts, Kind, Subject, quick
 from payfulfill.stripe.checkout import session_facts
 from payfulfill.stripe.reversals import (
     dispute_facts,
@@ -42,6 +42,7 @@ PAYMENT_KEY: Final = "payfulfill_payment"
 """The key of Stripe's metadata under which an object names our payment."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """The envelope of an event.
@@ -65,6 +66,7 @@ class Event:
     unusable: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What an event tells.
