@@ -169,8 +169,8 @@ def _join_fields(key: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Mappin
 def known(facts: Facts, kind: str) -> list[tuple[str, Mapping[str, Any]]]:
     """Each object of a kind in `facts`: its id and what is known of it, in order of id."""
     prefix = f"{kind}:"
-    found = sorted([key for key in facts if key.startswith(prefix)])
-    return [(key.removeprefix(prefix), facts[key]) for key in found]
+    start = len(prefix)
+    return [(key[start:], facts[key]) for key in sorted(facts) if key.startswith(prefix)]
 
 
 def intents(facts: Facts) -> list[tuple[str, Mapping[str, Any]]]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from payfulfill.colour import settle
 from payfulfill.errors import PayfulfillError
-from payfulfill.facts import fact_key, join, known
+from payfulfill.facts import join
 from payfulfill.ids import new_id
 from payfulfill.models import (
     Facts,
@@ -35,6 +35,7 @@ from payfulfill.rules import (
     Standing,
     assess,
     concerns,
+    is_touched,
     rank,
 )
 
@@ -148,10 +149,10 @@ class Fulfilment:
     async def _remember(self, uow: UnitOfWork, payment: Payment, news: Facts) -> None:
         """Keeps whose the intents and sessions of `news` are, for events that do not say, and for
         pages to which the buyer comes back with the id of a session."""
-        for kind in ("intent", "checkout"):
-            for id, _ in known(news, kind):
-                if fact_key(kind, id) not in payment.facts:
-                    await uow.refs.add(id, Target.of(payment))
+        for key in sorted(news.keys() - payment.facts.keys()):
+            kind, _, id = key.partition(":")
+            if kind in ("intent", "checkout"):
+                await uow.refs.add(id, Target.of(payment))
 
     async def _fulfil(
         self,
@@ -229,11 +230,20 @@ class Fulfilment:
         self, uow: UnitOfWork, payment: Payment, facts: Facts, findings: Iterable[Finding]
     ) -> list[Review]:
         """Opens what a person must look at, and closes what has passed by itself."""
-        opened = [
-            review
-            for finding in findings
-            if await uow.reviews.add(review := self._found(payment, finding))
-        ]
+        opened = []
+        for finding in findings:
+            review = self._found(payment, finding)
+            if await uow.reviews.add(review):
+                opened.append(review)
+        if is_touched(facts):
+            opened += await self._report_concerns(uow, payment, facts)
+        return opened
+
+    async def _report_concerns(
+        self, uow: UnitOfWork, payment: Payment, facts: Facts
+    ) -> list[Review]:
+        """The same for what is so for a while."""
+        opened = []
         before = [self._found(payment, one).id for one in concerns(payment, payment.facts)]
         now = {
             (one := self._found(payment, finding)).id: one for finding in concerns(payment, facts)

@@ -21,7 +21,7 @@ from payfulfill.rules.payment import (
 )
 from payfulfill.rules.policy import Policy, by_the_money, proportion
 from payfulfill.rules.purchase import Span, rank, spans
-from payfulfill.rules.reversals import disputes, refunds, suspicions
+from payfulfill.rules.reversals import disputes, is_touched, refunds, suspicions
 
 __all__ = [
     "FINDINGS",
@@ -40,6 +40,7 @@ __all__ = [
     "disputes",
     "entry",
     "is_open",
+    "is_touched",
     "proportion",
     "rank",
     "refunds",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from payfulfill.facts import COMPLETE, EXPIRED, OPEN, SUCCEEDED, intents, sessions
 from payfulfill.models import Facts, Payment
@@ -31,7 +31,7 @@ class Sales(NamedTuple):
     done: Mapping[str, Fact]
     past: frozenset[str]
     over: frozenset[str]
-    free: list[tuple[str, Fact]]
+    free: Sequence[tuple[str, Fact]]
     under_way: bool
     any: bool
 
@@ -40,13 +40,24 @@ class Sales(NamedTuple):
         return self.flexible and intent["status"] == SUCCEEDED and intent_id not in self.done
 
 
+_NO_SALES: Final = Sales(
+    flexible=False,
+    open={},
+    done={},
+    past=frozenset(),
+    over=frozenset(),
+    free=(),
+    under_way=False,
+    any=False,
+)
+
+
 def sales(payment: Payment, facts: Facts) -> Sales:
     """What the Checkout sessions in `facts` tell of a payment."""
     every = sessions(facts)
     flexible = any(_allowances(payment))
     if not every:
-        nobody: frozenset[str] = frozenset()
-        return Sales(flexible, {}, {}, nobody, nobody, [], under_way=False, any=False)
+        return _NO_SALES._replace(flexible=True) if flexible else _NO_SALES
     done, free = {}, []
     for id, session in every:
         if session["status"] != COMPLETE:

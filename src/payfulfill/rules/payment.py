@@ -190,8 +190,8 @@ def assess(payment: Payment, facts: Facts | None = None, policy: Policy = DEFAUL
     holds = {
         "returned": bool(paid) and not kept,
         "wrong": amiss or len(kept) > 1 or any(not one.as_quoted for one in kept),
-        "disputed": any(one.reversal.disputed for one in kept),
-        "less": any(one.reversal.refunded for one in kept),
+        "disputed": touched and any(one.reversal.disputed for one in kept),
+        "less": touched and any(one.reversal.refunded for one in kept),
         "paid": paid_at is not None,
         "ended": "abandoned_at" in order or (bool(every or sold.any) and not still_open),
         "open": bool(still_open),
@@ -212,7 +212,7 @@ def assess(payment: Payment, facts: Facts | None = None, policy: Policy = DEFAUL
         findings=tuple(wrong),
         worth=worth,
         revoked_at=revoked_at,
-        sale=next((sold.done[one.id] for one in _by_time(earning) if one.id in sold.done), None),
+        sale=_sale(earning, sold.done) if sold.done else None,
     )
 
 
@@ -241,7 +241,7 @@ def _worth(
 
 def concerns(payment: Payment, facts: Facts) -> list[Finding]:
     """What of `facts` a person must look at while it is so; it may pass by itself."""
-    return list(_concerns(payment, facts)) if is_touched(facts) else []
+    return list(_concerns(payment, facts))
 
 
 def _concerns(payment: Payment, facts: Facts) -> Iterator[Finding]:
@@ -280,8 +280,10 @@ def _told(intent: Intent) -> str:
     return json.dumps(dict(intent), sort_keys=True)
 
 
-def _by_time(paid: list[_Paid]) -> list[_Paid]:
-    return sorted(paid, key=lambda one: (one.intent.get("paid_at", 0), one.id))
+def _sale(earning: list[_Paid], done: Mapping[str, Intent]) -> Intent | None:
+    """The session by which it was paid; the first, if there are several."""
+    by_time = sorted(earning, key=lambda one: (one.intent.get("paid_at", 0), one.id))
+    return next((done[one.id] for one in by_time if one.id in done), None)
 
 
 def _paid_at(payment: Payment, paid: list[Intent], order: Mapping[str, Any]) -> datetime | None:

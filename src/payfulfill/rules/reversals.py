@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ from payfulfill.models import (
 from payfulfill.money import Money
 from payfulfill.rules.policy import Policy
 
-_KINDS: Final = ("refund:", "request:", "dispute:", "warning:", "radar:")
+_TOUCHES: Final = re.compile("(refund|request|dispute|warning|radar):").match
 
 UNDECIDED: Final = (
     "needs_response",
@@ -71,7 +72,7 @@ UNTOUCHED: Final = Reversal(0, disputed=False, state=PurchaseState.ACTIVE, revok
 
 def is_touched(facts: Facts) -> bool:
     """Whether anything is known that could take something back. Most payments have nothing."""
-    return any(key.startswith(_KINDS) for key in facts)
+    return any(map(_TOUCHES, facts))
 
 
 def refunds(payment: Payment, facts: Facts | None = None) -> list[Refund]:
