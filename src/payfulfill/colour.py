@@ -38,7 +38,7 @@ def drive(answer: Awaitable[T]) -> T:
 
 async def settle(answer: MaybeAwaitable[T]) -> T:
     """The value of what a port answered."""
-    if isinstance(answer, Awaitable):  # inspect.isawaitable() takes four times as long
+    if hasattr(answer, "__await__"):  # isinstance(answer, Awaitable) takes six times as long
         return cast("T", await answer)
     return answer
 
