@@ -50,12 +50,16 @@ def spans(purchases: Iterable[Purchase]) -> dict[str, Span]:
     move up to that, though never before they were paid. A duplicate takes no time.
     """
     found: dict[str, Span] = {}
-    free_from: dict[tuple[object, ...], datetime] = {}
-    for purchase in sorted(purchases, key=_order):
+    passes: list[tuple[Purchase, Period]] = []
+    for purchase in purchases:
         period = purchase.terms.period
         if period is None:
             found[purchase.id] = Span(purchase.paid_at, purchase.revoked_at)
-            continue
+        else:
+            passes.append((purchase, period))
+    passes.sort(key=lambda one: _order(one[0]))
+    free_from: dict[tuple[object, ...], datetime] = {}
+    for purchase, period in passes:
         chain = (purchase.buyer_id, purchase.product, purchase.livemode, purchase.account)
         start = max(purchase.paid_at, free_from.get(chain, purchase.paid_at))
         end = _end(period, start)
