@@ -20,13 +20,12 @@ from payfulfill.models import (
     LibraryEntry,
     Product,
     ProductRef,
-    Purchase,
     require_id,
     require_limit,
     storable,
 )
 from payfulfill.ports import AsyncSystemClock, Body, Catalog, Clock, Store, SystemClock, UnitOfWork
-from payfulfill.rules import Right, decide, entry, rights, spans
+from payfulfill.rules import Held, Right, decide, entry, rights, spans
 
 T = TypeVar("T")
 
@@ -145,7 +144,7 @@ class _Core:
         return settle(self._store.run(body, read_only=read_only))
 
 
-def _limited(purchases: Iterable[Purchase]) -> list[str]:
+def _limited(purchases: Iterable[Held]) -> list[str]:
     """The ids of those purchases on which downloads are counted."""
     return [one.id for one in purchases if one.terms.download_limit is not None]
 

@@ -17,7 +17,7 @@ from payfulfill.models import (
     PurchaseKind,
     PurchaseState,
 )
-from payfulfill.rules.purchase import FAR_FUTURE, Span, spans
+from payfulfill.rules.purchase import FAR_FUTURE, Held, Span, spans
 
 REASONS: Final[Mapping[str, str]] = {
     # allowed
@@ -52,7 +52,7 @@ class Right(NamedTuple):
     """What one purchase says about one product now."""
 
     code: str
-    purchase: Purchase
+    purchase: Held
     span: Span
     limit: int | None
     remaining: int | None
@@ -66,7 +66,7 @@ class Right(NamedTuple):
 def rights(
     ref: ProductRef,
     tags: Iterable[str],
-    purchases: Sequence[Purchase],
+    purchases: Sequence[Held],
     used: Mapping[str, int],
     now: datetime,
 ) -> list[Right]:
@@ -93,7 +93,7 @@ def rights(
     return found
 
 
-def _right(purchase: Purchase, span: Span, used: int, now: datetime, *, own: bool) -> Right:
+def _right(purchase: Held, span: Span, used: int, now: datetime, *, own: bool) -> Right:
     """What a purchase says about its own product, or about one that it covers."""
     terms = purchase.terms
     # The limit of a pass is on what it covers: being a member is not a download.
@@ -103,9 +103,7 @@ def _right(purchase: Purchase, span: Span, used: int, now: datetime, *, own: boo
     return Right(code, purchase, span, limit, remaining)
 
 
-def _verdict(
-    purchase: Purchase, span: Span, remaining: int | None, now: datetime, *, own: bool
-) -> str:
+def _verdict(purchase: Held, span: Span, remaining: int | None, now: datetime, *, own: bool) -> str:
     if purchase.state in _WORTHLESS:
         return _WORTHLESS[purchase.state]
     if span.end is not None and now >= span.end:
