@@ -225,7 +225,7 @@ def purchase_from(row: Row) -> Purchase:
 
 def holding_from(buyer_id: str, row: Row) -> Holding:
     """As much of a buyer's purchase as decides about access."""
-    return Holding(  # by place: by name would take three times as long
+    return Holding(  # by place: by name it takes twice as long
         buyer_id,
         row[0],
         product_ref(row[1], row[2]),
