@@ -11,6 +11,9 @@ ARGS :=
 # ARGS="-n 0" runs them one after the other.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 
+# Python keeps what it has compiled: every process that the tests start would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 PIP := -m pip --disable-pip-version-check --quiet
 # mypy fails on a folder that isn't there.

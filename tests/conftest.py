@@ -3,11 +3,14 @@ from __future__ import annotations
 import functools
 import os
 import secrets
+import shutil
 import ssl
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Final
 
 import psycopg
 import pytest
@@ -15,6 +18,9 @@ import pytest
 from payfulfill.testing.servers import Server, mongo_server, postgres_server
 
 Command = Callable[..., "subprocess.Popen[str]"]
+
+_MEMORY: Final = Path("/dev/shm")  # Linux's
+_ENOUGH: Final = 4 * 1024**3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +30,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--race-rounds", type=int, help="how often each race is run")
     parser.addoption("--every-boundary", action="store_true", help="kill at every one, twice")
     parser.addoption("--orders", type=int, help="how many orders of a story a store plays")
+
+
+def pytest_configure() -> None:
+    """Temporary files go to memory where it has the room, unless `TMPDIR` says where: on a disk,
+    each commit of each database waits for it."""
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH
+    if roomy and "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK | os.X_OK):
+        os.environ["TMPDIR"] = str(_MEMORY)
+        tempfile.tempdir = None  # it may be known already
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,7 +5,7 @@ Access is computed from the store on every call; nothing is cached.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -20,13 +20,12 @@ from payfulfill.models import (
     LibraryEntry,
     Product,
     ProductRef,
-    Purchase,
     require_id,
     require_limit,
     storable,
 )
-from payfulfill.ports import AsyncSystemClock, Catalog, Clock, Store, SystemClock, UnitOfWork
-from payfulfill.rules import Right, decide, entry, rights, spans
+from payfulfill.ports import AsyncSystemClock, Body, Catalog, Clock, Store, SystemClock, UnitOfWork
+from payfulfill.rules import Held, Right, decide, entry, rights, spans
 
 T = TypeVar("T")
 
@@ -48,12 +47,23 @@ class _Core:
 
     async def check(self, buyer: Buyer, ref: ProductRef) -> AccessDecision:
         product = await settle(self._catalog.get(ref))
+        return await self._run(
+            lambda uow: self._decision(uow, buyer, ref, product, self._clock.now()),
+            read_only=True,
+        )
 
-        async def body(uow: UnitOfWork) -> AccessDecision:
-            found = await self._rights(uow, buyer, ref, product, self._clock.now())
-            return await self._decision(uow, buyer, ref, product, found)
-
-        return await self._run(body, read_only=True)
+    async def _decision(
+        self,
+        uow: UnitOfWork,
+        buyer: Buyer,
+        ref: ProductRef,
+        product: Product | None,
+        now: datetime,
+    ) -> AccessDecision:
+        found = await self._rights(uow, buyer, ref, product, now)
+        # Only who has no right at all is told of a payment that is still on its way.
+        payment = None if found else await uow.payments.latest(buyer.id, ref)
+        return decide(found, payment=payment, known=product is not None)
 
     async def _rights(
         self,
@@ -64,22 +74,11 @@ class _Core:
         now: datetime,
     ) -> list[Right]:
         purchases = await uow.purchases.opening(buyer.id, ref)
-        used = await _used(uow, buyer.id, purchases)
+        limited = _limited(purchases)
+        used = await uow.downloads.used(buyer.id, limited) if limited else {}
         found = rights(ref, product.tags if product else (), purchases, used, now)
         # What the catalogue does not have is open to its buyers, but no pass covers it.
         return found if product else [right for right in found if right.purchase.product == ref]
-
-    async def _decision(
-        self,
-        uow: UnitOfWork,
-        buyer: Buyer,
-        ref: ProductRef,
-        product: Product | None,
-        found: list[Right],
-    ) -> AccessDecision:
-        # Only who has no right at all is told of a payment that is still on its way.
-        payment = None if found else await uow.payments.latest(buyer.id, ref)
-        return decide(found, payment=payment, known=product is not None)
 
     async def download(
         self,
@@ -108,8 +107,7 @@ class _Core:
                 return DownloadGrant(download=before, counted=False, remaining=right.remaining)
             right = await _take(uow, buyer.id, found)
             if right is None:
-                found = await self._rights(uow, buyer, ref, product, now)  # another took the last
-                decision = await self._decision(uow, buyer, ref, product, found)
+                decision = await self._decision(uow, buyer, ref, product, now)  # read once more
                 raise AccessDenied(decision.code, decision.reason)
             download = Download(
                 id=download_id or new_id("dl", now),
@@ -129,7 +127,8 @@ class _Core:
     async def library(self, buyer: Buyer) -> list[LibraryEntry]:
         async def body(uow: UnitOfWork) -> list[LibraryEntry]:
             purchases = await uow.purchases.of_buyer(buyer.id)
-            used = await _used(uow, buyer.id, purchases)
+            limited = _limited(purchases)
+            used = await uow.downloads.used(buyer.id, limited) if limited else {}
             when, now = spans(purchases), self._clock.now()
             return [entry(one, when[one.id], used.get(one.id, 0), now) for one in purchases]
 
@@ -141,16 +140,13 @@ class _Core:
             lambda uow: uow.downloads.of_buyer(buyer.id, limit, before), read_only=True
         )
 
-    async def _run(
-        self, body: Callable[[UnitOfWork], Awaitable[T]], *, read_only: bool = False
-    ) -> T:
-        return await settle(self._store.run(body, read_only=read_only))
+    def _run(self, body: Body[T], *, read_only: bool = False) -> Awaitable[T]:
+        return settle(self._store.run(body, read_only=read_only))
 
 
-async def _used(uow: UnitOfWork, buyer_id: str, purchases: Iterable[Purchase]) -> Mapping[str, int]:
-    """How many downloads were counted on those purchases that have a limit."""
-    limited = [one.id for one in purchases if one.terms.download_limit is not None]
-    return await uow.downloads.used(buyer_id, limited) if limited else {}
+def _limited(purchases: Iterable[Held]) -> list[str]:
+    """The ids of those purchases on which downloads are counted."""
+    return [one.id for one in purchases if one.terms.download_limit is not None]
 
 
 async def _take(uow: UnitOfWork, buyer_id: str, found: Iterable[Right]) -> Right | None:

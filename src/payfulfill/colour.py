@@ -25,20 +25,24 @@ def drive(answer: Awaitable[T]) -> T:
     Raises:
         ConfigurationError: it waited; something async was given to something sync.
     """
-    steps = answer.__await__()
-    try:
-        next(steps)
-    except StopIteration as stop:
-        return cast("T", stop.value)
-    steps.close()
-    raise ConfigurationError(
-        "something async was given to a sync service; use the Async classes throughout"
-    )
+    result: list[T] = []
+    steps = _put(answer, result)
+    for _ in steps.__await__():
+        steps.close()
+        raise ConfigurationError(
+            "something async was given to a sync service; use the Async classes throughout"
+        )
+    return result[0]
+
+
+async def _put(answer: Awaitable[T], result: list[T]) -> None:
+    """Ends with None, for which Python raises no StopIteration inside of a `for`."""
+    result.append(await answer)
 
 
 async def settle(answer: MaybeAwaitable[T]) -> T:
     """The value of what a port answered."""
-    if isinstance(answer, Awaitable):  # inspect.isawaitable() takes four times as long
+    if hasattr(answer, "__await__"):  # isinstance(answer, Awaitable) takes six times as long
         return cast("T", await answer)
     return answer
 

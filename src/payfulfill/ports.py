@@ -30,6 +30,7 @@ from payfulfill.models import (
     quick,
 )
 from payfulfill.rules.checkout import is_under_way
+from payfulfill.rules.purchase import Held
 
 T = TypeVar("T")
 
@@ -99,8 +100,9 @@ class PurchaseRepository(Protocol):
         """The buyer's purchases of one product. The slot of the two is locked by the caller."""
         ...
 
-    async def opening(self, buyer_id: str, product: ProductRef) -> list[Purchase]:
-        """Those of one product, and all that last for a period or cover other products."""
+    async def opening(self, buyer_id: str, product: ProductRef) -> Sequence[Held]:
+        """Those of one product, and all that last for a period or cover other products; whole, or
+        as much of each as decides about access."""
         ...
 
     async def of_buyer(self, buyer_id: str) -> list[Purchase]:

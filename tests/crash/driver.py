@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import json
 import os
 import pickle
@@ -91,6 +92,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.client = stripe.StripeClient(self.key, base_addresses={"api": self.url})
+        self.browser = httpx.Client(base_url=self.url)
         kind = AsyncFatefulGateway if self.place.is_async else FatefulGateway
         self.gateway = kind(self.key, api_base=self.url)
 
@@ -128,9 +130,9 @@ class World:
         child = os.fork()
         if child == 0:
             try:
-                said = pickle.dumps((self._lived(act, fate), None))
+                said = pickle.dumps((self._lived(act, fate), None, [*sys.modules]))
             except BaseException:  # told to the parent
-                said = pickle.dumps((None, traceback.format_exc()))
+                said = pickle.dumps((None, traceback.format_exc(), []))
             with open(writer, "wb") as pipe:  # noqa: PTH123  # a descriptor has no path
                 pipe.write(said)
             os._exit(0)
@@ -143,8 +145,9 @@ class World:
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
             return _KILLED
-        answer, trouble = pickle.loads(said)
+        answer, trouble, modules = pickle.loads(said)
         assert trouble is None, trouble
+        _load(modules)
         return answer
 
     def _lived(self, act: Act[Any], fate: Fate | None) -> Any:
@@ -228,7 +231,7 @@ class World:
         assert len(opened) == len(guests), opened
         said = {"payment_method": "pm_card_visa", "email": "ada@shop.example"}
         for _, id in opened:
-            httpx.post(f"{self.url}/_sandbox/checkout/{id}/pay", json=said).raise_for_status()
+            self.browser.post(f"/_sandbox/checkout/{id}/pay", json=said).raise_for_status()
         intents = {user: str(sessions.retrieve(id).payment_intent) for user, id in opened}
         return self._told(guests, intents)
 
@@ -243,6 +246,14 @@ class World:
 
 
 _KILLED = object()
+
+
+def _load(modules: Sequence[str]) -> None:
+    """What one life had to load, the next ones find."""
+    if missing := [name for name in modules if name not in sys.modules]:
+        for name in missing:
+            importlib.import_module(name)
+        gc.freeze()  # forks copy less
 
 
 def _is_of_intent(event: Mapping[str, Any]) -> bool:
@@ -496,7 +507,6 @@ def main() -> None:
     kind, database, folder, url, key, first, step, *journeys = sys.argv[1:]
     stripe.enable_telemetry = False
     world = World(place(kind, database, Path(folder)), url, key)
-    gc.freeze()  # forks copy less
     points, pairs = {}, 0
     for name in journeys:
         journey = _JOURNEYS[name](world)

@@ -23,6 +23,7 @@ from tests.demo.test_demo import bought, read_until
 from payfulfill import cli, demo
 from payfulfill.demo.home import NAME
 from payfulfill.demo.story import STORY
+from payfulfill.stores import mongo_connections
 from payfulfill.testing.servers import Server
 
 Command = Callable[..., "subprocess.Popen[str]"]
@@ -237,12 +238,13 @@ def _place(store: str) -> str:
     ("url", "told"),
     [
         (f"postgresql://ada:{PASSWORD}@127.0.0.1:1/shop", "Connection refused"),
-        (f"mongodb://ada:{PASSWORD}@127.0.0.1:1/?serverSelectionTimeoutMS=1", "127.0.0.1:1"),
+        (f"mongodb://ada:{PASSWORD}@127.0.0.1:1/", "127.0.0.1:1"),
     ],
 )
 def test_a_server_that_is_not_there(
-    url: str, told: str, capsys: pytest.CaptureFixture[str]
+    url: str, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(mongo_connections, "_PATIENCE", 1)
     status, out, err = check(capsys, "--url", url)
     assert (status, out) == (2, "")
     assert told in err

@@ -184,13 +184,14 @@ def test_a_webhook_takes_two_trips(url: str, tmp_path: Path) -> None:
     assert "**Two trips for a webhook.**" in PAGE.text
 
 
-def test_a_hook_costs_two_more_beside_its_own(url: str, tmp_path: Path) -> None:
+def test_a_hook_costs_three_more_beside_its_own(url: str, tmp_path: Path) -> None:
     def on_purchase(_: object, unit_of_work: Any) -> None:
         for _ in range(3):
             unit_of_work.connection.execute("SELECT 1")
 
     with psycopg.connect(url, autocommit=True) as connection:
-        assert trips(connection, tmp_path, on_purchase) == 2 + 2 + 3
+        assert trips(connection, tmp_path, on_purchase) == 2 + 3 + 3
+    assert "A hook costs three more" in PAGE.text
 
 
 @pytest.mark.parametrize(("setting", "meant"), [("off", "on"), ("local", "local")])

@@ -51,7 +51,7 @@ class Talk:
 
 
 POSTGRES = Talk(
-    commit=lambda one: one.sender == "client" and one.kind in "PQ" and b"COMMIT" in one.content,
+    commit=lambda one: one.sender == "client" and one.kind in "PQB" and b"COMMIT" in one.content,
     committed=lambda one: one.sender == "server" and one.kind == "C" and b"COMMIT" in one.content,
     counts=lambda one: one.sender == "client" and b"payfulfill_counters" in one.content,
 )

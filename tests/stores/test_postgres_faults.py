@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -22,7 +23,7 @@ from payfulfill.colour import drive
 from payfulfill.errors import ConfigurationError, StoreUnavailable
 from payfulfill.models import OutcomeKind, WebhookOutcome
 from payfulfill.ports import UnitOfWork
-from payfulfill.stores import AsyncPostgresStore, PostgresStore, postgres, postgres_statements
+from payfulfill.stores import AsyncPostgresStore, PostgresStore, postgres, postgres_trips
 from payfulfill.testing.contract.samples import WORDS, full_event, full_payment
 from payfulfill.testing.contract.shop import Shop
 from payfulfill.testing.events import Delivery
@@ -354,28 +355,95 @@ def test_a_pool_with_ways_of_its_own(url: str, postgres_schema: str, *, autocomm
     asyncio.run(use())
 
 
-def test_a_connection_keeps_its_cursors(
+def _prepared(connection: psycopg.Connection[Any]) -> set[str]:
+    """What the server has prepared for us on a connection."""
+    found = connection.execute("SELECT name FROM pg_prepared_statements WHERE name ~ '^[A-Zp]'")
+    return {name for (name,) in found}
+
+
+def test_a_connection_keeps_its_plans(
     url: str, postgres_schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One for each statement, and none for those that come when they are many."""
-    made: list[psycopg.Cursor[Any]] = []
-
-    class Counted(psycopg.Cursor[Any]):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            made.append(self)
-
-    with psycopg.connect(url, autocommit=True, cursor_factory=Counted) as connection:
+    with psycopg.connect(url, autocommit=True) as connection:
         store = PostgresStore(connection, schema=postgres_schema)
         _use_all(store)
-        made.clear()
+        kept = _prepared(connection)
+        assert len([name for name in kept if name.startswith("COMMIT_")]) == 1
         assert [store.run(_count) for _ in range(3)] == [2, 3, 4]
-        assert not made
-        monkeypatch.setattr(postgres_statements, "_MOST_CURSORS", 0)
-        other = PostgresStore(connection, schema=f"{postgres_schema}_other")
-        with pytest.raises(ConfigurationError, match="no tables"):
+        assert _prepared(connection) == kept
+        monkeypatch.setattr(postgres_trips, "_MOST_PREPARED", len(kept) + 1)
+        for number in range(1, 4):
+            assert store.run(partial(_used, number=number), read_only=True) == 4
+        assert len(_prepared(connection) - kept) == 1
+
+
+async def _used(uow: UnitOfWork, number: int) -> int:
+    """As `used`, by one more statement for each number."""
+    return (await uow.downloads.used("ada", ["pur_1"] * number)).get("pur_1", 0)
+
+
+@pytest.mark.parametrize("how", ["DEALLOCATE ALL", "DISCARD ALL", "another's"])
+def test_somebody_forgets_what_was_prepared(url: str, postgres_schema: str, how: str) -> None:
+    """As psycopg does after a rollback, if it has prepared something."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        store = PostgresStore(connection, schema=postgres_schema)
+        _use_all(store)
+        kept = _prepared(connection)
+        if how == "another's":
+            ours = vars(connection).pop("payfulfill")
+            assert store.run(_count) == 2  # with numbers from the start, which are taken
+            assert ours.names
+        else:
+            connection.execute(how)
+            assert _prepared(connection) == set()
+            assert store.run(_count) == 2
+        assert store.run(_count) == 3
+        assert _prepared(connection) - kept
+
+
+def test_a_hook_that_has_psycopg_forget(pg: PostgresStore) -> None:
+    """Each time, while our transaction is open."""
+
+    async def body(uow: UnitOfWork) -> int | None:
+        await _count(uow)
+        await uow.flush()
+        for _ in range(10):
+            uow.connection.execute("SELECT 1", prepare=True)
+        with suppress(psycopg.Error), uow.connection.transaction():
+            uow.connection.execute("SELECT nothing FROM nowhere")
+        return await _count(uow)
+
+    assert [pg.run(body) for _ in range(3)] == [3, 5, 7]
+    assert pg.run(used) == 7
+
+
+def test_without_pipelines(url: str, postgres_schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a libpq from before version 14."""
+    monkeypatch.setattr(psycopg.Pipeline, "is_supported", lambda: False)
+    with PostgresStore(url, schema=postgres_schema) as store:
+        _use_all(store)
+        standby = make_conninfo(url, options="-c default_transaction_read_only=on")
+        with (
+            PostgresStore(standby, schema=postgres_schema) as other,
+            pytest.raises(StoreUnavailable, match="read-only"),
+        ):
             other.run(_count)
-        assert made
+        assert store.run(_count) == 2
+
+
+def test_a_connection_in_a_pipeline_is_refused(pg: PostgresStore, url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        store = PostgresStore(connection, schema=pg.schema)
+        with connection.pipeline(), pytest.raises(ConfigurationError, match="pipeline"):
+            store.run(_count)
+        with (
+            connection.transaction(),
+            connection.pipeline(),
+            pytest.raises(ConfigurationError, match="pipeline"),
+        ):
+            store.joined(connection).run(_count)
+        assert store.run(_count) == 2
 
 
 def _use_all(store: PostgresStore) -> None:

@@ -7,7 +7,6 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import count
 from typing import Any, Final
 
 import psycopg
@@ -18,9 +17,9 @@ from tests.docs.pages import Page, codes
 
 from payfulfill.models import Buyer, ProductRef
 from payfulfill.ports import UnitOfWork
-from payfulfill.stores import PostgresStore, postgres_work, queries
+from payfulfill.stores import PostgresStore, postgres_statements, postgres_work, queries
 from payfulfill.stores.postgres_schema import Schema
-from payfulfill.stores.postgres_statements import Statements
+from payfulfill.stores.postgres_trips import Statement, travel
 from payfulfill.stores.schema import SCHEMA
 from payfulfill.testing.contract.samples import (
     DESIGN,
@@ -105,13 +104,6 @@ def statements() -> dict[str, str]:
     return found
 
 
-def numbered(statement: str, mark: str) -> tuple[str, int]:
-    """A statement with `$1` and so on for its parameters, and how many they are."""
-    numbers = count(1)
-    text = re.sub(mark, lambda _: f"${next(numbers)}", statement)
-    return text, next(numbers) - 1
-
-
 def nodes(plan: Plan) -> Iterator[Plan]:
     yield plan
     for inner in plan.get("Plans", []):
@@ -142,8 +134,8 @@ def test_every_statement_is_looked_at() -> None:
 def test_every_statement_finds_its_rows_by_an_index(
     postgres: Server, schema: str, name: str, mode: str
 ) -> None:
-    """Prepared once for all values, as psycopg has it after five times, and planned for some."""
-    text, parameters = numbered(Schema(schema).render(statements()[name]), "%s")
+    """Planned once for all values, as prepared ones are after five times, and for some."""
+    text = Schema(schema).render(statements()[name])
     with psycopg.connect(postgres.url) as connection:
         connection.execute(f"SET plan_cache_mode = {mode}")
         connection.execute(f"PREPARE it AS {text}")
@@ -151,7 +143,7 @@ def test_every_statement_finds_its_rows_by_an_index(
             "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = 'it'"
         ).fetchone()
         assert types
-        assert len(types[0]) == parameters
+        assert len(types[0]) == statements()[name].count("?")
         values = ", ".join("'7'" if "text" in each else "7" for each in types[0])
         call = f"it({values})" if values else "it"
         (plan,) = connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE {call}").fetchone() or ()
@@ -217,27 +209,25 @@ async def the_rest(uow: UnitOfWork, buyer: Buyer) -> None:
 
 
 class Explained:
-    """Explains each statement just before it is sent, on its connection, with its values."""
+    """Explains each statement just before it is sent, on its connection, with its values. They go
+    one by one, for there is no EXPLAIN in the middle of a trip."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seen: list[tuple[str, Plan]] = []
-        begin = Statements._begin
 
-        async def explain_and_begin(it: Statements, text: str, parameters: Sequence[Any]) -> Any:
-            if any(f"payfulfill_{table}" in text for table in ROWS):
-                self.seen.append(
-                    (text, self._explain(it._connection, it._render(text), parameters))
-                )
-            return await begin(it, text, parameters)
+        async def explain_and_travel(
+            connection: Any, statements: Sequence[Statement], arrived: list[Any], *, prepare: bool
+        ) -> None:
+            for text, parameters in statements:
+                if any(f"payfulfill_{table}" in text for table in ROWS):
+                    self.seen.append((text, self._explain(connection, text, parameters)))
+                await travel(connection, [(text, parameters)], arrived, prepare=prepare)
 
-        monkeypatch.setattr(Statements, "_begin", explain_and_begin)
-        # One by one, for there is no EXPLAIN between the statements of a pipeline.
-        monkeypatch.setattr(psycopg.Pipeline, "is_supported", lambda: False)
+        monkeypatch.setattr(postgres_statements, "travel", explain_and_travel)
 
     def _explain(
-        self, connection: psycopg.Connection[Any], rendered: str, parameters: Sequence[Any]
+        self, connection: psycopg.Connection[Any], text: str, parameters: Sequence[Any]
     ) -> Plan:
-        text, _ = numbered(rendered, "%s")
         cursor = connection.cursor(row_factory=tuple_row)
         cursor.execute("SAVEPOINT looked_at; SET LOCAL plan_cache_mode = force_generic_plan")
         cursor.execute(f"PREPARE it AS {text}")
@@ -281,10 +271,10 @@ def explained(
 
 
 def test_no_statement_of_the_journeys_grows_with_the_tables(
-    explained: list[tuple[str, Plan]],
+    explained: list[tuple[str, Plan]], schema: str
 ) -> None:
     assert len(explained) > 30
     assert [text for text, plan in explained if any("all of" in scan for scan in scans(plan))] == [
-        queries.OPEN_REVIEWS
+        Schema(schema).render(queries.OPEN_REVIEWS)
     ]
     assert {text for text, plan in explained if touched(plan) > MOST} == set()

@@ -23,6 +23,7 @@ from payfulfill.models import (
     Terms,
 )
 from payfulfill.money import Money
+from payfulfill.rules import Holding
 from payfulfill.stores import rows
 from payfulfill.stores.documents import dump_facts, load_facts
 
@@ -97,6 +98,9 @@ def test_a_purchase_comes_back_as_it_was(
     )
     row = (*rows.fixed_of_purchase(purchase), *rows.rest_of_purchase(purchase))
     assert rows.purchase_from(row) == purchase
+    named = dict(zip(rows.PURCHASE, row, strict=True))
+    holding = rows.holding_from("ada", [named[name] for name in rows.HOLDING])
+    assert holding._asdict() == {name: getattr(purchase, name) for name in Holding._fields}
     assert not any(isinstance(value, Enum) for value in row)
 
 

@@ -7,6 +7,7 @@ import fcntl
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +119,39 @@ thread.join()
 assert store.run(count()) == 2
 """,
     )
+
+
+class _Gate:
+    """A lock that tells of who comes to it."""
+
+    def __init__(self) -> None:
+        self.lock, self.somebody = threading.Lock(), threading.Event()
+        self.acquire, self.release = self.lock.acquire, self.lock.release
+        self.locked = self.lock.locked
+
+    def __enter__(self) -> None:
+        self.somebody.set()
+        self.lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self.lock.release()
+
+
+def test_who_reads_while_a_fork_is_under_way_waits_for_its_end(store: SQLiteStore) -> None:
+    store._gate = gate = _Gate()  # type: ignore[assignment]  # as far as the store uses it
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(store.run(_used, read_only=True)))
+    store.before_fork()
+    try:
+        thread.start()
+        assert gate.somebody.wait(10)
+        assert not store._connections.is_open()
+        assert not found
+    finally:
+        store.after_fork_in_parent()
+        thread.join()
+    assert found == [0]
+    assert not store._reading
 
 
 def test_a_fork_in_the_midst_of_a_transaction_is_noticed(

@@ -20,7 +20,7 @@ from payfulfill.rules.payment import (
     is_open,
 )
 from payfulfill.rules.policy import Policy, by_the_money, proportion
-from payfulfill.rules.purchase import Span, rank, spans
+from payfulfill.rules.purchase import Held, Holding, Span, rank, spans
 from payfulfill.rules.reversals import disputes, is_touched, refunds, suspicions
 
 __all__ = [
@@ -28,6 +28,8 @@ __all__ = [
     "REASONS",
     "Charged",
     "Finding",
+    "Held",
+    "Holding",
     "Policy",
     "Right",
     "Span",

@@ -17,7 +17,7 @@ from payfulfill.models import (
     PurchaseKind,
     PurchaseState,
 )
-from payfulfill.rules.purchase import FAR_FUTURE, Span, spans
+from payfulfill.rules.purchase import FAR_FUTURE, Held, Span, spans
 
 REASONS: Final[Mapping[str, str]] = {
     # allowed
@@ -41,12 +41,18 @@ REASONS: Final[Mapping[str, str]] = {
 ALLOWED: Final = frozenset({"owned", "subscribed", "covered"})
 _TELLING: Final = {code: place for place, code in enumerate(REASONS)}
 
+_WORTHLESS: Final[Mapping[PurchaseState, str]] = {
+    PurchaseState.REVOKED: "revoked",
+    PurchaseState.DUPLICATE: "not_owned",  # its sibling decides
+}
+"""What gives no access at any time."""
+
 
 class Right(NamedTuple):
     """What one purchase says about one product now."""
 
     code: str
-    purchase: Purchase
+    purchase: Held
     span: Span
     limit: int | None
     remaining: int | None
@@ -60,7 +66,7 @@ class Right(NamedTuple):
 def rights(
     ref: ProductRef,
     tags: Iterable[str],
-    purchases: Sequence[Purchase],
+    purchases: Sequence[Held],
     used: Mapping[str, int],
     now: datetime,
 ) -> list[Right]:
@@ -77,29 +83,29 @@ def rights(
     """
     labels = frozenset(tags)
     when = spans(purchases)
-    found = [
-        _right(ref, purchase, when[purchase.id], used.get(purchase.id, 0), now)
-        for purchase in purchases
-        if purchase.product == ref or purchase.terms.cover(ref, labels)
-    ]
-    return sorted(found, key=_preference)
+    found = []
+    for one in purchases:
+        own = one.product == ref
+        if own or one.terms.cover(ref, labels):
+            found.append(_right(one, when[one.id], used.get(one.id, 0), now, own=own))
+    if len(found) > 1:  # few buyers have two
+        found.sort(key=_preference)
+    return found
 
 
-def _right(ref: ProductRef, purchase: Purchase, span: Span, used: int, now: datetime) -> Right:
+def _right(purchase: Held, span: Span, used: int, now: datetime, *, own: bool) -> Right:
+    """What a purchase says about its own product, or about one that it covers."""
     terms = purchase.terms
     # The limit of a pass is on what it covers: being a member is not a download.
-    limit = None if purchase.product == ref and terms.covers else terms.download_limit
+    limit = None if own and terms.covers else terms.download_limit
     remaining = None if limit is None else max(limit - used, 0)
-    return Right(_verdict(ref, purchase, span, remaining, now), purchase, span, limit, remaining)
+    code = _verdict(purchase, span, remaining, now, own=own)
+    return Right(code, purchase, span, limit, remaining)
 
 
-def _verdict(
-    ref: ProductRef, purchase: Purchase, span: Span, remaining: int | None, now: datetime
-) -> str:
-    if purchase.state is PurchaseState.REVOKED:
-        return "revoked"
-    if purchase.state is PurchaseState.DUPLICATE:
-        return "not_owned"  # its sibling decides
+def _verdict(purchase: Held, span: Span, remaining: int | None, now: datetime, *, own: bool) -> str:
+    if purchase.state in _WORTHLESS:
+        return _WORTHLESS[purchase.state]
     if span.end is not None and now >= span.end:
         return "ended"
     if purchase.state is PurchaseState.SUSPENDED:
@@ -110,7 +116,7 @@ def _verdict(
         return "not_started"
     if remaining == 0:
         return "download_limit_reached"
-    if purchase.product != ref:
+    if not own:
         return "covered"
     return "owned" if span.end is None else "subscribed"
 
@@ -137,7 +143,7 @@ def entry(purchase: Purchase, span: Span, used: int, now: datetime) -> LibraryEn
         starts_at=span.start,
         ends_at=span.end,
         remaining=None if limit is None else max(limit - used, 0),
-        usable=_right(purchase.product, purchase, span, used, now).allows,
+        usable=_right(purchase, span, used, now, own=True).allows,
     )
 
 

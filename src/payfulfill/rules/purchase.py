@@ -7,9 +7,30 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from payfulfill.models import Period, Purchase, PurchaseState
+from payfulfill.models import Period, ProductRef, Purchase, PurchaseKind, PurchaseState, Terms
 
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
+
+
+class Holding(NamedTuple):
+    """As much of a purchase as decides about access: what a store reads to check it."""
+
+    buyer_id: str
+    id: str
+    product: ProductRef
+    title: str
+    kind: PurchaseKind
+    payment_id: str
+    terms: Terms
+    livemode: bool
+    account: str
+    paid_at: datetime
+    state: PurchaseState
+    revoked_at: datetime | None
+
+
+Held = Purchase | Holding
+"""A purchase, or as much of it as decides about access."""
 
 
 class Span(NamedTuple):
@@ -19,7 +40,7 @@ class Span(NamedTuple):
     end: datetime | None
 
 
-def _order(purchase: Purchase) -> tuple[datetime, str]:
+def _order(purchase: Held) -> tuple[datetime, str]:
     return purchase.paid_at, purchase.payment_id
 
 
@@ -42,7 +63,7 @@ def rank(siblings: Iterable[Purchase]) -> list[Purchase]:
     return ranked
 
 
-def spans(purchases: Iterable[Purchase]) -> dict[str, Span]:
+def spans(purchases: Iterable[Held]) -> dict[str, Span]:
     """From when to when each purchase gives access, by its id.
 
     Passes of one product follow one another: each begins when it was paid or, if that is later,
@@ -50,12 +71,16 @@ def spans(purchases: Iterable[Purchase]) -> dict[str, Span]:
     move up to that, though never before they were paid. A duplicate takes no time.
     """
     found: dict[str, Span] = {}
-    free_from: dict[tuple[object, ...], datetime] = {}
-    for purchase in sorted(purchases, key=_order):
+    passes: list[tuple[Held, Period]] = []
+    for purchase in purchases:
         period = purchase.terms.period
         if period is None:
             found[purchase.id] = Span(purchase.paid_at, purchase.revoked_at)
-            continue
+        else:
+            passes.append((purchase, period))
+    passes.sort(key=lambda one: _order(one[0]))
+    free_from: dict[tuple[object, ...], datetime] = {}
+    for purchase, period in passes:
         chain = (purchase.buyer_id, purchase.product, purchase.livemode, purchase.account)
         start = max(purchase.paid_at, free_from.get(chain, purchase.paid_at))
         end = _end(period, start)

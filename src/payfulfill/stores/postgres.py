@@ -1,8 +1,8 @@
 """PostgreSQL, through psycopg 3.
 
 Transactions are READ COMMITTED: rows that are read to be changed are locked, and unique keys decide
-who was first. A transaction is a pipeline: statements whose result nobody waits for ride with the
-next one that somebody waits for, up to the COMMIT.
+who was first. Statements whose result nobody waits for ride with the next one that somebody waits
+for, up to the COMMIT.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from payfulfill.colour import drive, settle, within
 from payfulfill.errors import ConfigurationError, StoreUnavailable
@@ -26,8 +26,10 @@ from payfulfill.stores.causes import cause_among
 from payfulfill.stores.closing import AsyncClosing, Closing
 from payfulfill.stores.postgres_connections import Source, source_of
 from payfulfill.stores.postgres_schema import GET_VERSION, VERSION_TABLE, Schema
-from payfulfill.stores.postgres_statements import TIMELINE, Statements
-from payfulfill.stores.postgres_work import PostgresUnitOfWork
+from payfulfill.stores.postgres_statements import TIMELINE, Statements, Transaction
+from payfulfill.stores.postgres_trips import FORGOTTEN
+from payfulfill.stores.postgres_work import DIALECT, PostgresUnitOfWork
+from payfulfill.stores.sql import SqlUnitOfWork
 
 T = TypeVar("T")
 
@@ -39,7 +41,11 @@ _OUTCOME: Final = f"""SELECT pg_xact_status(split_part(?, '/', 2)::xid8)
 _FIND_SCHEMA: Final = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
 _LOCK_MIGRATIONS: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
-_CONFLICTS: Final = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+_CONFLICTS: Final = (
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    *FORGOTTEN,
+)
 
 _ENVIRONMENT: Final = (
     psycopg.OperationalError,  # connections, resources, operators, disks: classes 08, 53, 57, 58
@@ -54,6 +60,7 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 _NESTED: Final = "a hook called a service of its own store; use the unit of work that it was given"
 _BUSY: Final = "the connection is in a transaction of its own; joined() takes part in that one"
+_PIPELINE: Final = "the connection is in a pipeline, where answers to others would meet ours"
 _NOT_BEGUN: Final = "joined() takes a connection with a transaction that is open and has not failed"
 _LOST: Final = "PostgreSQL: the connection was lost during COMMIT, and its outcome is not known"
 
@@ -70,15 +77,13 @@ class _Ending:
     """How far a transaction came.
 
     Attributes:
-        statements: Its statements.
+        transaction: What it was.
         result: What the body gave.
-        committing: Nothing was left to do but the COMMIT.
         broken: Its connection is of no use any more.
     """
 
-    statements: Statements | None = None
+    transaction: Transaction | None = None
     result: Any = None
-    committing: bool = False
     broken: bool = False
 
 
@@ -123,7 +128,7 @@ class _Core:
                 raise
             if isinstance(error, _CONFLICTS):
                 raise _Again(error) from raised
-            if ending.broken and ending.committing:
+            if ending.broken and ending.transaction and ending.transaction.committing:
                 return cast("T", await self._conclude(ending, deadline, error))
             if ending.broken and self._source.has_others:
                 raise _Again(error) from raised
@@ -133,16 +138,14 @@ class _Core:
         self, connection: Any, body: Body[T], deadline: float, ending: _Ending, *, read_only: bool
     ) -> T:
         timeout = None if read_only else f"{_left(deadline) * 1000:.0f}ms"
-        statements = ending.statements = Statements(
+        transaction = ending.transaction = Transaction(
             connection, self._schema.render, timeout=timeout, bounded=self._source.bounded
         )
-        uow = PostgresUnitOfWork(statements, connection)
         inside = _running.set((*_running.get(), self))
         try:
-            async with statements, within(_transaction(connection)):
-                ending.result = result = await body(uow)
-                await statements.complete()
-                ending.committing = not read_only
+            async with transaction:
+                ending.result = result = await body(PostgresUnitOfWork(transaction, connection))
+                await transaction.commit()
         finally:
             _running.reset(inside)
             ending.broken = connection.broken or connection.closed
@@ -150,7 +153,7 @@ class _Core:
 
     async def _conclude(self, ending: _Ending, deadline: float, error: Exception) -> Any:
         """What a transaction came to whose COMMIT was not answered."""
-        named = await ending.statements.name() if ending.statements else None
+        named = ending.transaction.name if ending.transaction else None
         tries = 0
         while named is not None and time.monotonic() < deadline:
             status = await self._outcome(named, deadline)
@@ -182,6 +185,7 @@ class _Core:
 
     async def _require_schema(self, connection: Any) -> None:
         """Refuses a connection that is in use, and tables that are not ours."""
+        _require_no_pipeline(connection)
         if connection.pgconn.transaction_status not in (
             TransactionStatus.IDLE,
             TransactionStatus.UNKNOWN,  # lost; whatever is done with it will say so
@@ -201,11 +205,11 @@ class _Core:
     async def run_inside(self, connection: Any, body: Body[T]) -> T:
         """The result of a body inside the transaction of `connection`, which stays open."""
         await _require_transaction(connection)
-        statements = Statements(connection, self._schema.render, opened=True)
+        statements = Statements(connection, self._schema.render)
         inside = _running.set((*_running.get(), self))
         try:
             async with within(connection.transaction()):  # a savepoint
-                result = await body(PostgresUnitOfWork(statements, connection))
+                result = await body(SqlUnitOfWork(statements, DIALECT, connection))
                 await statements.complete()
         except Exception as raised:
             error = cause_among(raised, (*_CONFLICTS, *_ENVIRONMENT))
@@ -232,9 +236,10 @@ class _Core:
         schema = self._schema
         await settle(connection.execute(_LOCK_MIGRATIONS, (f"payfulfill:{schema.name}",)))
         if not (await settle(connection.execute(_FIND_SCHEMA, (schema.name,)))).rowcount:
-            await settle(connection.execute(schema.making, ()))
+            await settle(connection.execute(schema.making))
+        statements = Statements(connection, schema.render)
         # Without a limit, for an index on a large table takes its time.
-        statements = Statements(connection, schema.render, timeout="0")
+        await statements.fetch("SELECT set_config('statement_timeout', '0', true)", ())
         await statements.execute(VERSION_TABLE, ())
         version: int = (await statements.fetch(GET_VERSION, ()))[0][0] or 0
         for step in [*schema.steps()][version:]:
@@ -251,18 +256,16 @@ class _Core:
 
 async def _require_transaction(connection: Any) -> None:
     """Refuses to join where what is written would be committed at once."""
+    _require_no_pipeline(connection)
     if connection.info.transaction_status == TransactionStatus.IDLE and not connection.autocommit:
         await settle(connection.execute("SELECT 1"))  # psycopg begins it now
     if connection.info.transaction_status != TransactionStatus.INTRANS:
         raise ConfigurationError(_NOT_BEGUN)
 
 
-def _transaction(connection: Any) -> psycopg.Transaction | psycopg.AsyncTransaction:
-    """A transaction that commits in the trip of its last statements. In a pipeline,
-    `connection.transaction()` would wait for these before it sends the COMMIT."""
-    if isinstance(connection, psycopg.AsyncConnection):
-        return psycopg.AsyncTransaction(connection)
-    return psycopg.Transaction(connection)
+def _require_no_pipeline(connection: Any) -> None:
+    if connection.pgconn.pipeline_status != PipelineStatus.OFF:
+        raise ConfigurationError(_PIPELINE)
 
 
 def _left(deadline: float) -> float:

@@ -32,15 +32,17 @@ class Schema:
         if not name or "\0" in name or len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
             raise ConfigurationError(f"{name!r} cannot be the name of a schema of PostgreSQL's")
         self.name = name
-        self._place = '"{}".'.format(name.replace('"', '""').replace("%", "%%"))
+        self._place = '"{}".'.format(name.replace('"', '""'))
         self.render = cache(self._render)
 
     def __repr__(self) -> str:
         return f"Schema({self.name!r})"
 
     def _render(self, sql: str) -> str:
-        """A statement as psycopg takes it: our tables in their place, parameters as `%s`."""
-        return _OURS.sub(lambda match: self._place + match[0], sql.replace("?", "%s"))
+        """A statement as PostgreSQL takes it: our tables in their place, parameters as `$1`."""
+        first, *others = sql.split("?")
+        numbered = first + "".join(f"${number}{each}" for number, each in enumerate(others, 1))
+        return _OURS.sub(lambda match: self._place + match[0], numbered)
 
     def steps(self) -> Iterator[list[str]]:
         """What takes the tables from each version to the next."""
@@ -80,4 +82,4 @@ def postgres_ddl(schema: str = "public") -> list[str]:
     place = Schema(schema)
     tables = [VERSION_TABLE, *(each for step in place.steps() for each in step)]
     making = [] if schema == "public" else [place.making]  # that one is always there
-    return [statement.replace("%%", "%") for statement in (*making, *map(place.render, tables))]
+    return [*making, *map(place.render, tables)]

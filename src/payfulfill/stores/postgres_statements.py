@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.rows import tuple_row
 
-from payfulfill.colour import settle, within
+from payfulfill.colour import within
 from payfulfill.errors import ConfigurationError
+from payfulfill.stores.postgres_trips import Acquaintance, Statement, travel
 from payfulfill.stores.rows import Row
 
-Statement: TypeAlias = tuple[str, Sequence[Any]]
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
 
 TIMELINE: Final = "left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 """Which history of the database this is: another after each failover."""
@@ -32,10 +34,12 @@ of the database is."""
 _OPENING_COLUMNS: Final = 3
 _OPEN_TO_WRITE: Final = f"SELECT {OPENING}"
 _SET_TIMEOUT: Final = "SELECT set_config('statement_timeout', ?, true)"
-_OPEN_TO_READ: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_BEGIN: Final[Statement] = ("BEGIN", ())
+_BEGIN_TO_READ: Final[Statement] = ("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", ())
+_COMMIT: Final[Statement] = ("COMMIT", ())
+_ROLLBACK: Final[Statement] = ("ROLLBACK", ())
 
-_MOST_CURSORS: Final = 50
-"""How many statements have a cursor of their own on a connection; any others get a new one."""
+_OPEN: Final = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
 _TABLE: Final = re.compile(r"payfulfill_\w+")
 
@@ -47,48 +51,127 @@ _FAILED: Final = (
 
 
 class Statements:
-    """A transaction on a connection of psycopg's, as the repositories use it.
+    """Statements in a transaction that somebody else began, as the repositories use them.
 
-    It is a pipeline. A statement that nobody waits for is kept, and goes with others of its kind
-    before the next one that somebody waits for. `flush` ends the pipeline, for a host could not
-    use the connection as usual in it.
+    One that nobody waits for is kept, and goes with others of its kind before the next one that
+    somebody waits for.
     """
 
     def __init__(
-        self,
-        connection: Any,
-        render: Callable[[str], str],
-        *,
-        timeout: str | None = None,
-        bounded: bool = False,
-        opened: bool = False,
+        self, connection: Any, render: Callable[[str], str], *, prepare: bool = False
     ) -> None:
-        """A transaction.
+        """Statements on a connection.
 
         Args:
             connection: Of either colour.
-            render: Makes of a statement what psycopg takes.
-            timeout: How long a statement may take, as PostgreSQL writes it; None: they only read.
-            bounded: Whether the connection has such a limit of its own.
-            opened: Whether it is the host's, which began it.
+            render: Makes of a statement what PostgreSQL takes.
+            prepare: Whether the server is to keep their plans.
         """
         self._connection = connection
         self._render = render
+        self._prepare = prepare
+        self._waiting: list[Statement] = []
+        self._failed: psycopg.Error | None = None
+        self._arrived: Sequence[PGresult] = ()
+
+    # --- what the repositories ask for ---------------------------------------------------------
+
+    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Row]:
+        """See `payfulfill.stores.sql.Statements.fetch`."""
+        return self._rows(await self._ask(sql, parameters))
+
+    async def execute(self, sql: str, parameters: Sequence[Any]) -> int:
+        """See `payfulfill.stores.sql.Statements.execute`."""
+        return (await self._ask(sql, parameters)).command_tuples or 0
+
+    async def send(self, sql: str, parameters: Sequence[Any]) -> None:
+        """See `payfulfill.stores.sql.Statements.send`."""
+        self._waiting.append((sql, parameters))
+
+    async def flush(self) -> None:
+        """See `payfulfill.stores.sql.Statements.flush`."""
+        if self._waiting:
+            await self._travel(self._gathered())
+
+    # --- the transaction -----------------------------------------------------------------------
+
+    async def complete(self) -> None:
+        """Has all done that waits.
+
+        Raises:
+            psycopg.Error: the error that a body went on after.
+            ConfigurationError: a hook did so, or ended the transaction; PostgreSQL would roll back
+                without a word.
+        """
+        self._require_sound()
+        await self.flush()
+
+    def _require_sound(self) -> None:
+        if self._failed is not None:
+            raise self._failed
+        status = self._connection.pgconn.transaction_status
+        if status == TransactionStatus.INERROR:
+            raise ConfigurationError(_FAILED)
+        if status == TransactionStatus.IDLE:
+            raise ConfigurationError(_ENDED)
+
+    # --- trips ---------------------------------------------------------------------------------
+
+    async def _ask(self, sql: str, parameters: Sequence[Any]) -> PGresult:
+        """The result of a statement, with all done that comes before it."""
+        return (await self._travel([*self._gathered(), (sql, parameters)]))[-1]
+
+    def _gathered(self) -> list[Statement]:
+        """All that waits, and no longer does."""
+        waiting, self._waiting = self._waiting, []
+        gathered: list[Statement] = []
+        for sql, count in _batches(tuple(sql for sql, _ in waiting)) if waiting else ():
+            batch, waiting = waiting[:count], waiting[count:]
+            gathered.append((sql, [value for _, parameters in batch for value in parameters]))
+        return gathered
+
+    async def _travel(self, statements: Sequence[Statement]) -> Sequence[PGresult]:
+        """The results of statements, done in one trip."""
+        arrived: list[PGresult] = []
+        self._arrived = arrived
+        rendered = [(self._render(sql), parameters) for sql, parameters in statements]
+        try:
+            await travel(self._connection, rendered, arrived, prepare=self._prepare)
+        except psycopg.Error as error:
+            self._failed = error
+            raise
+        return arrived
+
+    def _rows(self, result: PGresult) -> Sequence[Row]:
+        return Acquaintance.of(self._connection).rows(result)
+
+
+class Transaction(Statements):
+    """A transaction of our own. It begins in the trip of its first statement, and commits in the
+    trip of its last ones."""
+
+    def __init__(
+        self, connection: Any, render: Callable[[str], str], *, timeout: str | None, bounded: bool
+    ) -> None:
+        """A transaction that has not begun.
+
+        Args:
+            connection: Of either colour.
+            render: Makes of a statement what PostgreSQL takes.
+            timeout: How long a statement may take, as PostgreSQL writes it; None: they only read.
+            bounded: Whether the connection has such a limit of its own.
+        """
+        super().__init__(connection, render, prepare=True)
+        self.name: str | None = None
+        """By which timeline and number PostgreSQL knows it, once that was told."""
+        self.committing = False
+        """Whether it wrote, and nothing was left to do but the COMMIT."""
         self._timeout = timeout
         self._bounded = bounded
-        # A cursor that has the same statement again knows how to convert its values. They are
-        # kept with their connection, to go when it goes.
-        self._cursors: dict[str, Any] = vars(connection).setdefault("payfulfill_cursors", {})
-        self._waiting: list[Statement] = []
-        self._pipeline: within | None = None
-        self._opened: Any = opened or None
-        self._failed: psycopg.Error | None = None
+        self._begun = False
+        self._hooks: within | None = None
 
     async def __aenter__(self) -> Self:
-        if psycopg.Pipeline.is_supported():
-            pipeline = within(self._connection.pipeline())
-            await pipeline.__aenter__()
-            self._pipeline = pipeline
         return self
 
     async def __aexit__(
@@ -97,123 +180,73 @@ class Statements:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        pipeline, self._pipeline = self._pipeline, None
-        if pipeline is not None:
-            await pipeline.__aexit__(kind, error, trace)
-
-    # --- what the repositories ask for ---------------------------------------------------------
-
-    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Row]:
-        """See `payfulfill.stores.sql.Statements.fetch`."""
-        return await self._rows(await self._next(sql, parameters))
-
-    async def execute(self, sql: str, parameters: Sequence[Any]) -> int:
-        """See `payfulfill.stores.sql.Statements.execute`."""
-        if self._pipeline is None:
-            changed: int = (await self._next(sql, parameters)).rowcount
-            return changed
-        # The count comes with the rows. Pipeline.sync() would bring it too, but it waits for ever
-        # after a statement that is larger than the socket's buffer (psycopg 3.3.9).
-        return len(await self.fetch(f"{sql} RETURNING 1", parameters))
-
-    async def send(self, sql: str, parameters: Sequence[Any]) -> None:
-        """See `payfulfill.stores.sql.Statements.send`."""
-        self._waiting.append((sql, parameters))
-
-    async def flush(self) -> None:
-        """See `payfulfill.stores.sql.Statements.flush`."""
-        await self._send_waiting()
-        await self.__aexit__(None, None, None)
-
-    # --- the transaction -----------------------------------------------------------------------
+        if kind is None:
+            return
+        try:
+            if self._hooks is not None:
+                await self._hooks.__aexit__(kind, error, trace)
+        finally:
+            if self._connection.pgconn.transaction_status in _OPEN:
+                with suppress(psycopg.Error):  # the connection goes then, and all with it
+                    await super()._travel([_ROLLBACK])
 
     @property
     def is_open(self) -> bool:
-        """Whether its first statement was sent."""
-        return self._opened is not None or bool(self._waiting)
+        """Whether it has its first statement."""
+        return self._begun or bool(self._waiting)
 
     async def open(self, first: Statement, second: Statement) -> tuple[Sequence[Row], ...]:
         """The rows of the two statements with which it begins, in one trip. The first selects
         `OPENING` before all else, and has no parameters after that; the rows are without it."""
+        begin = [_BEGIN, (first[0], (*first[1], self._timeout))]
         if not self._bounded:  # the first statement's own setting comes too late for itself
-            await self._begin(_SET_TIMEOUT, (self._timeout,))
-        self._opened = await self._begin(first[0], (*first[1], self._timeout))
-        cursor = await self._begin(*second)
-        opened = await self._rows(self._opened)
-        self._opened = opened[0][0]
-        return [row[_OPENING_COLUMNS:] for row in opened], await self._rows(cursor)
+            begin.insert(1, (_SET_TIMEOUT, (self._timeout,)))
+        *_, opened, found = await self._begin(begin, [second])
+        return [row[_OPENING_COLUMNS:] for row in self._rows(opened)], self._rows(found)
 
-    async def complete(self) -> None:
-        """Sends all that waits, and refuses to commit what PostgreSQL would roll back without a
-        word, or has ended.
+    async def flush(self) -> None:
+        """See `payfulfill.stores.sql.Statements.flush`. What a hook does after it is inside a
+        savepoint, so that psycopg refuses to commit for it."""
+        await self._travel(self._gathered())
+        if self._hooks is None:
+            self._hooks = within(self._connection.transaction())
+            await self._hooks.__aenter__()
+            self._prepare = False  # psycopg forgets what was prepared, if a hook rolls back
+
+    async def commit(self) -> None:
+        """Has all done that waits, and commits.
 
         Raises:
-            psycopg.Error: the error that a body went on after.
-            ConfigurationError: a hook did so, or ended the transaction.
+            psycopg.Error: a statement fails, or one did and the body went on.
+            ConfigurationError: see `complete`.
         """
-        if self._failed is not None:
-            raise self._failed
-        await self._send_waiting()
-        if self._pipeline is not None:
-            return  # no hook was called; whatever is wrong comes when the pipeline ends
-        status = self._connection.info.transaction_status
-        if status == TransactionStatus.INERROR:
-            raise ConfigurationError(_FAILED)
-        if status != TransactionStatus.INTRANS:
-            raise ConfigurationError(_ENDED)
+        if not self.is_open:
+            return
+        if self._begun:
+            self._require_sound()
+        hooks, self._hooks = self._hooks, None
+        if hooks is not None:
+            await hooks.__aexit__(None, None, None)
+        self.committing = self._timeout is not None
+        await self._travel([*self._gathered(), _COMMIT])
 
-    async def name(self) -> str | None:
-        """By which timeline and number PostgreSQL knows the transaction, if it had told before the
-        connection was lost."""
-        if isinstance(self._opened, str):
-            return self._opened
+    async def _travel(self, statements: Sequence[Statement]) -> Sequence[PGresult]:
+        if self._begun:
+            return await super()._travel(statements)
+        if self._timeout is None:
+            return await self._begin([_BEGIN_TO_READ], statements)
+        return await self._begin([_BEGIN, (_OPEN_TO_WRITE, (self._timeout,))], statements)
+
+    async def _begin(
+        self, begin: Sequence[Statement], statements: Sequence[Statement]
+    ) -> Sequence[PGresult]:
+        """The results of the first trip. The last statement of `begin` tells the name."""
+        self._begun = True
         try:
-            row = await settle(self._opened.fetchone())
-        except psycopg.Error:
-            return None
-        return None if row is None else str(row[0])
-
-    # --- cursors -------------------------------------------------------------------------------
-
-    async def _next(self, sql: str, parameters: Sequence[Any]) -> Any:
-        """A statement's cursor, with all sent that comes before it."""
-        await self._send_waiting()
-        return await self._begin(sql, parameters)
-
-    async def _send_waiting(self) -> None:
-        if self._opened is None:
-            reads = self._timeout is None
-            self._opened = await self._begin(
-                *((_OPEN_TO_READ, ()) if reads else (_OPEN_TO_WRITE, (self._timeout,)))
-            )
-        waiting, self._waiting = self._waiting, []
-        for sql, count in _batches(tuple(sql for sql, _ in waiting)) if waiting else ():
-            batch, waiting = waiting[:count], waiting[count:]
-            await self._begin(sql, [value for _, parameters in batch for value in parameters])
-
-    async def _begin(self, sql: str, parameters: Sequence[Any]) -> Any:
-        text = self._render(sql)
-        cursor = self._cursors.get(text) or self._new_cursor(text)
-        try:
-            await settle(cursor.execute(text, parameters))
-        except psycopg.Error as error:
-            self._failed = error
-            raise
-        return cursor
-
-    def _new_cursor(self, text: str) -> Any:
-        cursor = self._connection.cursor(row_factory=tuple_row)
-        if len(self._cursors) < _MOST_CURSORS:
-            self._cursors[text] = cursor
-        return cursor
-
-    async def _rows(self, cursor: Any) -> Sequence[Row]:
-        try:
-            found: Sequence[Row] = await settle(cursor.fetchall())
-        except psycopg.Error as error:
-            self._failed = error
-            raise
-        return found
+            return await super()._travel([*begin, *statements])
+        finally:
+            if self._timeout is not None and len(self._arrived) >= len(begin):
+                self.name = self._rows(self._arrived[len(begin) - 1])[0][0]
 
 
 @lru_cache(maxsize=256)

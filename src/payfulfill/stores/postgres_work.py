@@ -11,7 +11,7 @@ from typing import Any, Final
 from payfulfill.models import ProductRef, Purchase, StoredEvent
 from payfulfill.ports import Taken, Target, take_in_turn
 from payfulfill.stores import queries, rows
-from payfulfill.stores.postgres_statements import OPENING, Statements
+from payfulfill.stores.postgres_statements import OPENING, Statements, Transaction
 from payfulfill.stores.rows import EVENT, PAYMENT, PURCHASE
 from payfulfill.stores.sql import Dialect, SqlPurchases, SqlUnitOfWork
 
@@ -95,11 +95,11 @@ class _Purchases(SqlPurchases):
 
 
 class PostgresUnitOfWork(SqlUnitOfWork):
-    """A transaction of PostgreSQL's, seen through the repositories."""
+    """A transaction of our own, seen through the repositories."""
 
-    def __init__(self, statements: Statements, connection: Any) -> None:
-        super().__init__(statements, DIALECT, connection)
-        self._transaction = statements
+    def __init__(self, transaction: Transaction, connection: Any) -> None:
+        super().__init__(transaction, DIALECT, connection)
+        self._transaction = transaction
 
     @cached_property
     def purchases(self) -> _Purchases:

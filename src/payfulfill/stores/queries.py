@@ -11,6 +11,7 @@ from payfulfill.stores.rows import (
     DOWNLOAD,
     EVENT,
     EVENT_FIXED,
+    HOLDING,
     PAYMENT,
     PAYMENT_FIXED,
     PURCHASE,
@@ -56,7 +57,7 @@ OF_PRODUCT: Final = _select(
 )
 OPENING: Final = _select(
     "payfulfill_purchases",
-    PURCHASE,
+    HOLDING,
     "buyer_id = ? AND (wide = 1 OR (product_type = ? AND product_id = ?))",
 )
 OF_BUYER: Final = (

@@ -21,6 +21,7 @@ from payfulfill.models import (
     StoredEvent,
 )
 from payfulfill.money import Money
+from payfulfill.rules import Holding
 from payfulfill.stores.documents import (
     dump_attempt,
     dump_facts,
@@ -47,6 +48,10 @@ PURCHASE: Final = (
     "paid_at", "standing", "state", "revoked_at",
 )  # fmt: skip
 PURCHASE_FIXED: Final = 16
+HOLDING: Final = (
+    "id", "product_type", "product_id", "title", "kind", "payment_id", "terms", "livemode",
+    "account", "paid_at", "state", "revoked_at",
+)  # fmt: skip
 
 EVENT: Final = (
     "account", "id", "type", "livemode", "created_at", "received_at",
@@ -215,6 +220,24 @@ def purchase_from(row: Row) -> Purchase:
         standing=_STATE[row[17]],
         state=_STATE[row[18]],
         revoked_at=moment_or_none(row[19]),
+    )
+
+
+def holding_from(buyer_id: str, row: Row) -> Holding:
+    """As much of a buyer's purchase as decides about access."""
+    return Holding(  # by place: by name it takes twice as long
+        buyer_id,
+        row[0],
+        product_ref(row[1], row[2]),
+        row[3],
+        _KIND[row[4]],
+        row[5],
+        load_terms(row[6]),
+        bool(row[7]),
+        row[8],
+        moment(row[9]),
+        _STATE[row[10]],
+        moment_or_none(row[11]),
     )
 
 

@@ -22,6 +22,7 @@ from payfulfill.models import (
     StoredEvent,
 )
 from payfulfill.ports import Taken, Target, take_in_turn
+from payfulfill.rules import Holding
 from payfulfill.stores import queries, rows
 from payfulfill.stores.rows import Row
 
@@ -129,9 +130,10 @@ class SqlPurchases(_Repository):
         """See `payfulfill.ports.PurchaseRepository.of_product`."""
         return await self._all(queries.OF_PRODUCT, buyer_id, product.type, product.id)
 
-    async def opening(self, buyer_id: str, product: ProductRef) -> list[Purchase]:
+    async def opening(self, buyer_id: str, product: ProductRef) -> list[Holding]:
         """See `payfulfill.ports.PurchaseRepository.opening`."""
-        return await self._all(queries.OPENING, buyer_id, product.type, product.id)
+        found = await self._statements.fetch(queries.OPENING, (buyer_id, product.type, product.id))
+        return [rows.holding_from(buyer_id, row) for row in found]
 
     async def of_buyer(self, buyer_id: str) -> list[Purchase]:
         """See `payfulfill.ports.PurchaseRepository.of_buyer`."""

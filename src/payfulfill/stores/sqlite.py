@@ -82,7 +82,7 @@ class SQLiteStore(Closing):
         self._writer = Writer(self._connections, self._synchronous, self._lock_file)
         self._line = Line(self._writer.serve)
         self._gate = threading.Lock()
-        self._reading = 0
+        self._reading: list[None] = []  # an item for each body that reads: a count without a lock
         self._paused = False
         self._quiet: bool | None = None
 
@@ -145,13 +145,18 @@ class SQLiteStore(Closing):
         )
 
     def _read(self, body: Body[T]) -> T:
-        with self._gate:
-            self._reading += 1
+        reading = self._reading
+        # First in, then the look at the gate, for `before_fork` does it the other way round: one
+        # of the two sees the other. To take the lock each time would cost more than all of this.
+        reading.append(None)
+        if self._gate.locked():
+            reading.pop()
+            with self._gate:
+                reading.append(None)
         try:
             return self._read_inside(body)
         finally:
-            with self._gate:
-                self._reading -= 1
+            reading.pop()
 
     def _read_inside(self, body: Body[T]) -> T:
         self._connections.require_same_file_lately()

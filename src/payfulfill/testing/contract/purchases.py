@@ -17,6 +17,7 @@ from payfulfill.models import (
     Terms,
 )
 from payfulfill.ports import Store, UnitOfWork
+from payfulfill.rules import Holding
 from payfulfill.testing.contract.hooks import Contract
 from payfulfill.testing.contract.running import in_loop, insert, read, save, write
 from payfulfill.testing.contract.samples import (
@@ -31,6 +32,7 @@ from payfulfill.testing.contract.samples import (
     WORDS,
     download,
     full_purchase,
+    held,
     purchase,
 )
 
@@ -41,6 +43,11 @@ async def _get(store: Store, one: Purchase) -> Purchase | None:
 
 async def _all(store: Store, buyer_id: str) -> list[Purchase]:
     return await read(store, lambda uow: uow.purchases.of_buyer(buyer_id))
+
+
+async def _opening(store: Store) -> list[Holding]:
+    found = await read(store, lambda uow: uow.purchases.opening("ada", DESIGN))
+    return sorted(map(held, found), key=lambda one: one.id)
 
 
 async def _count(store: Store, limit: int, buyer_id: str = "ada", id_: str = "pur_1") -> int | None:
@@ -147,8 +154,14 @@ class PurchaseContract(Contract):
             purchase("bob", product=PASS, terms=Terms(covers=["design"])),
         ]
         await insert(store, *others, *opening)
-        found = await read(store, lambda uow: uow.purchases.opening("ada", DESIGN))
-        assert sorted(found, key=lambda one: one.id) == opening
+        assert await _opening(store) == [held(one) for one in opening]
+
+    @in_loop
+    async def test_as_much_of_a_purchase_as_decides_about_access(self, store: Store) -> None:
+        """Every field of it, set or not."""
+        every = [purchase(), full_purchase(product=DESIGN)]
+        await insert(store, *every)
+        assert await _opening(store) == sorted(map(held, every), key=lambda one: one.id)
 
     @in_loop
     async def test_a_buyers_purchases_the_oldest_first(self, store: Store) -> None:

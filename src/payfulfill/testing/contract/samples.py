@@ -28,6 +28,7 @@ from payfulfill.models import (
     Terms,
 )
 from payfulfill.money import Money
+from payfulfill.rules import Held, Holding
 
 NOW: Final = datetime(2026, 3, 2, 9, 30, 15, 123456, tzinfo=UTC)
 """With microseconds: none may be lost."""
@@ -190,6 +191,11 @@ def full_purchase(**fields: Any) -> Purchase:
         "created_at": FIRST_MOMENT,
     }
     return purchase(**{**values, **fields})
+
+
+def held(purchase: Held) -> Holding:
+    """As much of a purchase as decides about access."""
+    return Holding(*(getattr(purchase, name) for name in Holding._fields))
 
 
 def download(buyer_id: str = "ada", **fields: Any) -> Download:
