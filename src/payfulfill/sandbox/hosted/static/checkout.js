@@ -83,7 +83,11 @@ function showFields() {
   }
   stripe = window.Stripe(key);
   elements = stripe.elements({ mode: "payment", amount, currency, paymentMethodTypes: methods });
-  elements.create("payment").mount("#element");
+  const fields = elements.create("payment");
+  // Until they are there the button moves, and who presses it hits something else.
+  at("pay").disabled = true;
+  for (const end of ["ready", "loaderror"]) fields.on(end, () => (at("pay").disabled = false));
+  fields.mount("#element");
 }
 
 async function pay() {
