@@ -162,7 +162,8 @@ def _join_fields(key: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Mappin
     joins = TABLE[key.partition(":")[0]]
     joined = dict(a)
     for name, value in b.items():
-        joined[name] = joins[name](a[name], value) if name in a else value
+        held = a.get(name, value)
+        joined[name] = held if held == value else joins[name](held, value)
     return a if joined == a else joined
 
 

@@ -263,14 +263,16 @@ class Fulfilment:
         already = {one.id for one in before if one.state is PurchaseState.DUPLICATE}
         opened = []
         for one in now:
+            is_duplicate = one.state is PurchaseState.DUPLICATE
+            if is_duplicate is (one.id in already):
+                continue
             review = self._review("duplicate_purchase", one.id, one.buyer_id, one.payment_id)
-            if one.state is not PurchaseState.DUPLICATE:
-                if one.id in already:
-                    await uow.reviews.close(review.id, self.now)
-            elif one.id not in already:
-                opened += [review] if await uow.reviews.put(review) else []
-                if self.policy.duplicates == "refund":
-                    await self._give_back(uow, one)
+            if not is_duplicate:
+                await uow.reviews.close(review.id, self.now)
+                continue
+            opened += [review] if await uow.reviews.put(review) else []
+            if self.policy.duplicates == "refund":
+                await self._give_back(uow, one)
         return opened
 
     async def _give_back(self, uow: UnitOfWork, duplicate: Purchase) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -17,5 +17,5 @@ def new_id(prefix: str, now: datetime) -> str:
     """A fresh id such as `pay_06f2k8m1qz...`: 48 bits of milliseconds, then 80 of chance."""
     milliseconds = (now - _EPOCH) // _MILLISECOND  # exact: a float would sort some the wrong way
     time = "".join([_PAIRS[(milliseconds >> place) & 1023] for place in _PLACES])
-    chance = secrets.token_bytes(16).translate(_DIGIT_OF_BYTE).decode()
+    chance = os.urandom(16).translate(_DIGIT_OF_BYTE).decode()
     return f"{prefix}_{time}{chance}"

@@ -15,8 +15,8 @@ _ATTEMPT = TypeAdapter(Attempt)
 
 @lru_cache(maxsize=1024)  # a shop has few terms, and they are frozen
 def dump_terms(terms: Terms) -> str:
-    """Terms as text."""
-    return _TERMS.dump_json(terms).decode()
+    """Terms as text; short, for it is kept with each payment and each purchase."""
+    return _TERMS.dump_json(terms, exclude_defaults=True).decode()
 
 
 @lru_cache(maxsize=1024)

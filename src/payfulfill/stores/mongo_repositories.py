@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from payfulfill.colour import MaybeAwaitable, settle
@@ -339,9 +338,15 @@ class MongoUnitOfWork:
     def __init__(
         self, collections: Mapping[str, Any], transaction: Transaction, connection: Any
     ) -> None:
-        self._collections = collections
-        self._transaction = transaction
         self.connection = connection
+        self.payments = _Payments(collections["payments"], transaction)
+        self.purchases = _Purchases(collections["purchases"], transaction)
+        self.downloads = _Downloads(collections["downloads"], collections["counters"], transaction)
+        self.events = _Events(collections["events"], transaction)
+        self.reviews = _Reviews(collections["reviews"], transaction)
+        self.slots = _Slots(collections["slots"], transaction)
+        self.refs = _Refs(collections["refs"], transaction)
+        self.customers = _Customers(collections["customers"], transaction)
 
     async def take(self, event: StoredEvent, refs: Sequence[str]) -> Taken:
         """See `payfulfill.ports.UnitOfWork.take`."""
@@ -349,47 +354,6 @@ class MongoUnitOfWork:
 
     async def flush(self) -> None:
         """See `payfulfill.ports.UnitOfWork.flush`. Nothing waits."""
-
-    @cached_property
-    def payments(self) -> _Payments:
-        """Payments."""
-        return _Payments(self._collections["payments"], self._transaction)
-
-    @cached_property
-    def purchases(self) -> _Purchases:
-        """Purchases."""
-        return _Purchases(self._collections["purchases"], self._transaction)
-
-    @cached_property
-    def downloads(self) -> _Downloads:
-        """Downloads and their counters."""
-        both = (self._collections["downloads"], self._collections["counters"])
-        return _Downloads(*both, self._transaction)
-
-    @cached_property
-    def events(self) -> _Events:
-        """Events of Stripe's."""
-        return _Events(self._collections["events"], self._transaction)
-
-    @cached_property
-    def reviews(self) -> _Reviews:
-        """What a person must look at."""
-        return _Reviews(self._collections["reviews"], self._transaction)
-
-    @cached_property
-    def slots(self) -> _Slots:
-        """Locks, and open payments."""
-        return _Slots(self._collections["slots"], self._transaction)
-
-    @cached_property
-    def refs(self) -> _Refs:
-        """Whose an id is."""
-        return _Refs(self._collections["refs"], self._transaction)
-
-    @cached_property
-    def customers(self) -> _Customers:
-        """Buyers' customers at Stripe."""
-        return _Customers(self._collections["customers"], self._transaction)
 
 
 def _of_product(buyer_id: str, product: ProductRef) -> dict[str, Any]:

@@ -162,8 +162,7 @@ class Transaction(Statements):
             bounded: Whether the connection has such a limit of its own.
         """
         super().__init__(connection, render, prepare=True)
-        self.name: str | None = None
-        """By which timeline and number PostgreSQL knows it, once that was told."""
+        self._opened: Sequence[Row] = ()
         self.committing = False
         """Whether it wrote, and nothing was left to do but the COMMIT."""
         self._timeout = timeout
@@ -191,6 +190,11 @@ class Transaction(Statements):
                     await super()._travel([_ROLLBACK])
 
     @property
+    def name(self) -> str | None:
+        """By which timeline and number PostgreSQL knows it, once that was told."""
+        return self._opened[0][0] if self._opened else None
+
+    @property
     def is_open(self) -> bool:
         """Whether it has its first statement."""
         return self._begun or bool(self._waiting)
@@ -201,8 +205,8 @@ class Transaction(Statements):
         begin = [_BEGIN, (first[0], (*first[1], self._timeout))]
         if not self._bounded:  # the first statement's own setting comes too late for itself
             begin.insert(1, (_SET_TIMEOUT, (self._timeout,)))
-        *_, opened, found = await self._begin(begin, [second])
-        return [row[_OPENING_COLUMNS:] for row in self._rows(opened)], self._rows(found)
+        *_, found = await self._begin(begin, [second])
+        return [row[_OPENING_COLUMNS:] for row in self._opened], self._rows(found)
 
     async def flush(self) -> None:
         """See `payfulfill.stores.sql.Statements.flush`. What a hook does after it is inside a
@@ -240,13 +244,13 @@ class Transaction(Statements):
     async def _begin(
         self, begin: Sequence[Statement], statements: Sequence[Statement]
     ) -> Sequence[PGresult]:
-        """The results of the first trip. The last statement of `begin` tells the name."""
+        """The results of the first trip. The last statement of `begin` selects `OPENING`."""
         self._begun = True
         try:
             return await super()._travel([*begin, *statements])
         finally:
             if self._timeout is not None and len(self._arrived) >= len(begin):
-                self.name = self._rows(self._arrived[len(begin) - 1])[0][0]
+                self._opened = self._rows(self._arrived[len(begin) - 1])
 
 
 @lru_cache(maxsize=256)

@@ -136,36 +136,56 @@ def _trip(
     pgconn: PGconn, messages: Sequence[_Message], known: Acquaintance, arrived: list[PGresult]
 ) -> PQGen[None]:
     """Sends messages and reads all that is answered. Like all here it yields what it waits for."""
+    together = len(messages) > 1
     try:
-        if len(messages) > 1:
+        if together:
             pgconn.enter_pipeline_mode()
         for send, _ in messages:
             send()
-        if len(messages) > 1:
+        if together:
             pgconn.pipeline_sync()
         while pgconn.flush():  # the server may read no more before what it says is read
             yield Wait.RW
             pgconn.consume_input()
-        error = yield from _answers(pgconn, messages, known, arrived)
-        if len(messages) > 1:
-            yield from _next(pgconn)  # the end of the pipeline
+        results = yield from _answers(pgconn, len(messages), together=together)
+        if together:
             pgconn.exit_pipeline_mode()
     except BaseException:
         pgconn.finish()  # nobody knows what it still has to say
         raise
+    error = _sort(messages, results, known, arrived)
     if error is not None:
         raise error
 
 
-def _answers(
-    pgconn: PGconn, messages: Sequence[_Message], known: Acquaintance, arrived: list[PGresult]
-) -> PQGen[psycopg.Error | None]:
+def _answers(pgconn: PGconn, count: int, *, together: bool) -> PQGen[list[PGresult]]:
+    """The results of so many messages. Each is followed by nothing, and all by the pipeline's end
+    if they went together."""
+    results: list[PGresult] = []
+    left = count + together
+    while left:
+        while pgconn.is_busy():
+            yield Wait.R
+            pgconn.consume_input()
+        result = pgconn.get_result()
+        if result is None or result.status == ExecStatus.PIPELINE_SYNC:
+            left -= 1
+        else:
+            results.append(result)
+    if len(results) < count:
+        raise psycopg.OperationalError("the connection is lost")
+    return results
+
+
+def _sort(
+    messages: Sequence[_Message],
+    results: Sequence[PGresult],
+    known: Acquaintance,
+    arrived: list[PGresult],
+) -> psycopg.Error | None:
+    """Puts results where they belong; the error among them."""
     error: psycopg.Error | None = None
-    for _, preparing in messages:
-        result = yield from _next(pgconn)
-        if result is None:
-            raise psycopg.OperationalError("the connection is lost")
-        yield from _next(pgconn)  # nothing: that was all of it
+    for (_, preparing), result in zip(messages, results, strict=True):
         if result.status == ExecStatus.FATAL_ERROR:
             error = error_from_result(result, known.adapting.encoding)
         elif result.status == ExecStatus.PIPELINE_ABORTED:
@@ -176,10 +196,3 @@ def _answers(
             text, name = preparing
             known.names[text] = name
     return error
-
-
-def _next(pgconn: PGconn) -> PQGen[PGresult | None]:
-    while pgconn.is_busy():
-        yield Wait.R
-        pgconn.consume_input()
-    return pgconn.get_result()

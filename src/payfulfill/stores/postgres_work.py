@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, Final
 
 from payfulfill.models import ProductRef, Purchase, StoredEvent
@@ -97,14 +96,12 @@ class _Purchases(SqlPurchases):
 class PostgresUnitOfWork(SqlUnitOfWork):
     """A transaction of our own, seen through the repositories."""
 
+    purchases: _Purchases
+
     def __init__(self, transaction: Transaction, connection: Any) -> None:
         super().__init__(transaction, DIALECT, connection)
+        self.purchases = _Purchases(transaction)
         self._transaction = transaction
-
-    @cached_property
-    def purchases(self) -> _Purchases:
-        """Purchases."""
-        return _Purchases(self._transaction)
 
     async def take(self, event: StoredEvent, refs: Sequence[str]) -> Taken:
         """See `payfulfill.ports.UnitOfWork.take`. Here it takes one trip."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Protocol
 
 from payfulfill.models import (
@@ -308,8 +307,15 @@ class SqlUnitOfWork:
 
     def __init__(self, statements: Statements, dialect: Dialect, connection: Any) -> None:
         self._statements = statements
-        self._parts = (statements, dialect)
         self.connection = connection
+        self.payments = _Payments(statements, dialect)
+        self.purchases = SqlPurchases(statements, dialect)
+        self.downloads = _Downloads(statements, dialect)
+        self.events = _Events(statements, dialect)
+        self.reviews = _Reviews(statements, dialect)
+        self.slots = _Slots(statements, dialect)
+        self.refs = _Refs(statements, dialect)
+        self.customers = _Customers(statements, dialect)
 
     async def take(self, event: StoredEvent, refs: Sequence[str]) -> Taken:
         """See `payfulfill.ports.UnitOfWork.take`."""
@@ -318,43 +324,3 @@ class SqlUnitOfWork:
     async def flush(self) -> None:
         """See `payfulfill.ports.UnitOfWork.flush`."""
         await self._statements.flush()
-
-    @cached_property
-    def payments(self) -> _Payments:
-        """Payments."""
-        return _Payments(*self._parts)
-
-    @cached_property
-    def purchases(self) -> SqlPurchases:
-        """Purchases."""
-        return SqlPurchases(*self._parts)
-
-    @cached_property
-    def downloads(self) -> _Downloads:
-        """Downloads and their counters."""
-        return _Downloads(*self._parts)
-
-    @cached_property
-    def events(self) -> _Events:
-        """Events of Stripe's."""
-        return _Events(*self._parts)
-
-    @cached_property
-    def reviews(self) -> _Reviews:
-        """What a person must look at."""
-        return _Reviews(*self._parts)
-
-    @cached_property
-    def slots(self) -> _Slots:
-        """Locks, and open payments."""
-        return _Slots(*self._parts)
-
-    @cached_property
-    def refs(self) -> _Refs:
-        """Whose an id is."""
-        return _Refs(*self._parts)
-
-    @cached_property
-    def customers(self) -> _Customers:
-        """Buyers' customers at Stripe."""
-        return _Customers(*self._parts)
