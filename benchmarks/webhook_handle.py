@@ -47,7 +47,7 @@ from payfulfill.ports import (
 )
 from payfulfill.rules.policy import DEFAULT
 from payfulfill.stores import SQLiteStore
-from payfulfill.stripe.events import intent_facts
+from payfulfill.stripe.intents import intent_facts
 from payfulfill.stripe.signature import sign
 
 SECRET = "whsec_benchmark"

@@ -32,7 +32,7 @@ from payfulfill.models import (
 from payfulfill.money import Money
 from payfulfill.ports import Target
 from payfulfill.rules import Policy, disputes, refunds, suspicions
-from payfulfill.stripe.events import PAYMENT_KEY
+from payfulfill.stripe.intents import PAYMENT_KEY
 from payfulfill.stripe.reversals import REFUND_KEY
 
 COMMAND: Final = "payfulfill.refund"

@@ -15,7 +15,8 @@ from payfulfill.facts import OPEN
 from payfulfill.models.checks import MAX_ID_LENGTH
 from payfulfill.payments import KEY_LIFETIME
 from payfulfill.stores.sqlite import DEADLINE
-from payfulfill.stripe.events import HANDLED, MAX_BODY
+from payfulfill.stripe.envelope import MAX_BODY
+from payfulfill.stripe.events import HANDLED
 from payfulfill.stripe.signature import TOLERANCE
 from payfulfill.web import endpoints, routes
 from payfulfill.webhooks import core as webhooks_core

@@ -32,7 +32,7 @@ from payfulfill import AsyncWebhookHandler, Buyer, PayfulfillError, WebhookHandl
 from payfulfill.errors import ConfigurationError
 from payfulfill.models import OutcomeKind
 from payfulfill.sandbox import CardDeclined, Fault
-from payfulfill.stripe import AsyncStripeGateway, StripeGateway, events
+from payfulfill.stripe import AsyncStripeGateway, StripeGateway, envelope, events
 from payfulfill.stripe.signature import sign
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ def test_no_secret_in_the_repr_of_anything_we_hand_out(shop: Shop) -> None:
     assert answer.client_secret == checkout.client_secret
     event = {**shop.said("payment_intent.created"), "canary": CANARY}
     body, _ = shop.signed(event)
-    parsed = events.parse(body)
+    parsed = envelope.parse(body)
     things = [
         checkout,
         checkout.payment,

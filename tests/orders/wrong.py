@@ -12,7 +12,8 @@ from payfulfill.models import Facts, Payment, Subject
 from payfulfill.ports import Observed
 from payfulfill.rules import checkout, payment
 from payfulfill.stripe import events
-from payfulfill.stripe.events import Event, Reading
+from payfulfill.stripe.envelope import Event
+from payfulfill.stripe.events import Reading
 from payfulfill.stripe.reversals import dispute_standing
 from payfulfill.webhooks import core
 from payfulfill.webhooks.steps import FOREIGN

@@ -8,7 +8,9 @@ from typing import Any
 
 from payfulfill.models import Origin, Payment, ProductRef, Terms
 from payfulfill.money import Money
-from payfulfill.stripe.events import PAYMENT_KEY, Event, Reading, interpret, parse
+from payfulfill.stripe.envelope import Event, parse
+from payfulfill.stripe.events import Reading, interpret
+from payfulfill.stripe.intents import PAYMENT_KEY
 
 CREATED = 1_795_000_000  # when the event was made
 CHARGED = CREATED - 3  # when the charge was

@@ -13,7 +13,7 @@ import pytest
 
 from payfulfill import models, ports
 from payfulfill.models import changed, quick
-from payfulfill.stripe import events
+from payfulfill.stripe import envelope, events
 
 
 @quick
@@ -43,7 +43,7 @@ class More(Quick):
 QUICK = sorted(
     {
         kind
-        for module in (models, ports, events)
+        for module in (models, ports, envelope, events)
         for kind in vars(module).values()
         if inspect.isclass(kind)
         and kind.__dict__.get("__init__") is not None
@@ -130,4 +130,4 @@ def test_it_takes_what_its_class_takes(kind: Any) -> None:
 
 
 def test_what_webhooks_make_is_quick() -> None:
-    assert {models.Payment, models.Purchase, models.StoredEvent, events.Event} <= {*QUICK}
+    assert {models.Payment, models.Purchase, models.StoredEvent, envelope.Event} <= {*QUICK}

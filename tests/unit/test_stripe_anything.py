@@ -39,14 +39,9 @@ from payfulfill.facts import join
 from payfulfill.models import MAX_ID_LENGTH, Facts
 from payfulfill.rules import Policy, assess, concerns
 from payfulfill.rules.policy import proportion
-from payfulfill.stripe.events import (
-    HANDLED,
-    PAYMENT_KEY,
-    interpret,
-    parse,
-    redacted,
-    restored,
-)
+from payfulfill.stripe.envelope import parse, redacted, restored
+from payfulfill.stripe.events import HANDLED, interpret
+from payfulfill.stripe.intents import PAYMENT_KEY
 from payfulfill.stripe.reversals import REFUND_KEY
 from payfulfill.webhooks.steps import belonging
 

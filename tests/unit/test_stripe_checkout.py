@@ -11,7 +11,8 @@ from payfulfill.facts import COMPLETE, EXPIRED, OPEN, SUCCEEDED
 from payfulfill.models import Facts, Subject
 from payfulfill.stripe.answers import session_answer, sessions_observed
 from payfulfill.stripe.checkout import session_facts
-from payfulfill.stripe.events import PAYMENT_KEY, Reading
+from payfulfill.stripe.events import Reading
+from payfulfill.stripe.intents import PAYMENT_KEY
 from payfulfill.stripe.shapes import UnknownShape
 
 WHOSE: dict[str, Any] = {"currency": ["usd"], "livemode": [False], "account": [""]}

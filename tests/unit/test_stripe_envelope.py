@@ -24,17 +24,9 @@ from tests.unit.payloads import (
     read,
 )
 
-from payfulfill.stripe.events import (
-    MAX_BODY,
-    MAX_DEPTH,
-    PAYMENT_KEY,
-    Event,
-    Reading,
-    interpret,
-    parse,
-    redacted,
-    restored,
-)
+from payfulfill.stripe.envelope import MAX_BODY, MAX_DEPTH, Event, parse, redacted, restored
+from payfulfill.stripe.events import Reading, interpret
+from payfulfill.stripe.intents import PAYMENT_KEY
 
 # --- The envelope --------------------------------------------------------------------------------
 

@@ -25,17 +25,9 @@ from tests.unit.payloads import (
 from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, join
 from payfulfill.models import MAX_ID_LENGTH, Subject
 from payfulfill.rules import assess
-from payfulfill.stripe.events import (
-    HANDLED,
-    PAYMENT_KEY,
-    Reading,
-    claimed_payment,
-    intent_facts,
-    interpret,
-    parse,
-    redacted,
-    restored,
-)
+from payfulfill.stripe.envelope import parse, redacted, restored
+from payfulfill.stripe.events import HANDLED, Reading, interpret
+from payfulfill.stripe.intents import PAYMENT_KEY, claimed_payment, intent_facts
 
 
 def known(status: str = OPEN, **fields: Any) -> dict[str, dict[str, Any]]:

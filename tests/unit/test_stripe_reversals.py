@@ -26,7 +26,8 @@ from tests.unit.payloads import (
 from payfulfill.facts import CLOSED, OPEN, TABLE, join
 from payfulfill.models import Facts, Subject
 from payfulfill.stripe.answers import intent_answer, observed
-from payfulfill.stripe.events import HANDLED, PAYMENT_KEY, Reading
+from payfulfill.stripe.events import HANDLED, Reading
+from payfulfill.stripe.intents import PAYMENT_KEY
 from payfulfill.stripe.reversals import (
     REFUND_KEY,
     dispute_facts,

@@ -27,7 +27,8 @@ from payfulfill import (
 from payfulfill.models import OutcomeKind
 from payfulfill.pricing import FixedPrice
 from payfulfill.stores import MemoryStore
-from payfulfill.stripe.events import HANDLED, PAYMENT_KEY
+from payfulfill.stripe.events import HANDLED
+from payfulfill.stripe.intents import PAYMENT_KEY
 from payfulfill.testing import EventFactory, FakeGateway, ManualClock
 from payfulfill.testing.objects import fraud_warning, radar_review, succeeded_charge
 

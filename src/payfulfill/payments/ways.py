@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypedDict, get_args
 from payfulfill.errors import ConfigurationError, InvalidRequest
 from payfulfill.models import Payment, Ui
 from payfulfill.stripe.checkout import ATTEMPT_KEY
-from payfulfill.stripe.events import PAYMENT_KEY
+from payfulfill.stripe.intents import PAYMENT_KEY
 
 FutureUsage = Literal["on_session", "off_session"]
 

@@ -23,7 +23,7 @@ from payfulfill.sandbox.aftersale_triggers import ON_SALE
 from payfulfill.sandbox.checkout_triggers import ON_SESSION, SESSIONS
 from payfulfill.sandbox.state import Json
 from payfulfill.sandbox.trigger_steps import Params, Step
-from payfulfill.stripe.events import PAYMENT_KEY
+from payfulfill.stripe.intents import PAYMENT_KEY
 
 Overrides: TypeAlias = Mapping[str, Params]
 """Further parameters of steps, by the step's name. None is not sent."""

@@ -9,7 +9,7 @@ from payfulfill.facts import join
 from payfulfill.models import Facts, Kind
 from payfulfill.ports import IntentAnswer, Observed, SessionAnswer
 from payfulfill.stripe.checkout import session_facts
-from payfulfill.stripe.events import claimed_payment, intent_facts
+from payfulfill.stripe.intents import claimed_payment, intent_facts
 from payfulfill.stripe.reversals import (
     dispute_facts,
     dispute_standing,

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypedDict, Unpack
 
 from payfulfill.models import Payment
 from payfulfill.ports import SystemClock
-from payfulfill.stripe.events import PAYMENT_KEY
+from payfulfill.stripe.intents import PAYMENT_KEY
 from payfulfill.stripe.signature import sign
 from payfulfill.testing.objects import (
     API_VERSION,

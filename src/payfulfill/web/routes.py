@@ -32,7 +32,7 @@ from payfulfill.errors import (
     StoreUnavailable,
     UnknownProduct,
 )
-from payfulfill.stripe.events import MAX_BODY
+from payfulfill.stripe.envelope import MAX_BODY
 from payfulfill.web.endpoints import Endpoints
 from payfulfill.web.http import Request, Response
 from payfulfill.web.problems import (

@@ -6,7 +6,7 @@ import logging
 from typing import Any, Final
 
 from payfulfill.models import OutcomeKind, WebhookOutcome
-from payfulfill.stripe.events import Event
+from payfulfill.stripe.envelope import Event
 from payfulfill.webhooks.steps import Ending
 
 log = logging.getLogger("payfulfill.webhooks")

@@ -50,16 +50,8 @@ from payfulfill.ports import (
 from payfulfill.refunding import COMMAND
 from payfulfill.refunds import RefundCore
 from payfulfill.rules import FINDINGS, Policy
-from payfulfill.stripe.events import (
-    HANDLED,
-    MAX_BODY,
-    Event,
-    Reading,
-    interpret,
-    parse,
-    redacted,
-    restored,
-)
+from payfulfill.stripe.envelope import MAX_BODY, Event, parse, redacted, restored
+from payfulfill.stripe.events import HANDLED, Reading, interpret
 from payfulfill.stripe.signature import Verifier
 from payfulfill.webhooks.answers import about, outcome, rejected, report
 from payfulfill.webhooks.steps import (

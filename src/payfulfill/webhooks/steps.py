@@ -9,7 +9,8 @@ from payfulfill.fulfilment import Recorded
 from payfulfill.models import Facts, OutcomeKind, Payment, StoredEvent, Subject
 from payfulfill.ports import Observed
 from payfulfill.rules import unexplained
-from payfulfill.stripe.events import Event, Reading
+from payfulfill.stripe.envelope import Event
+from payfulfill.stripe.events import Reading
 
 
 class Work(NamedTuple):
