@@ -188,6 +188,12 @@ class PaymentDisputed(Conflict):
     code = "payment_disputed"
 
 
+class RequestIdSpent(Conflict):
+    """This request id was used before, for a refund of another amount."""
+
+    code = "request_id_spent"
+
+
 class DownloadIdSpent(Conflict):
     """This download id was used before, too long ago or for something else."""
 

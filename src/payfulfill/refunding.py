@@ -17,6 +17,7 @@ from payfulfill.errors import (
     NotRefundable,
     PaymentDisputed,
     RefundTooLarge,
+    RequestIdSpent,
 )
 from payfulfill.facts import SUCCEEDED, fact_key, intents
 from payfulfill.models import (
@@ -106,6 +107,17 @@ def fact_of(payment: Payment, request: Request, now: datetime) -> dict[str, Any]
     if request.why is not None:
         fact["why"] = [request.why]
     return fact
+
+
+def require_same(payment: Payment, request: Request) -> None:
+    """Refuses a request that was made before, but for another amount.
+
+    Raises:
+        RequestIdSpent: it was.
+    """
+    made = next(one for one in refunds(payment) if one.id == request.id)
+    if request.amount not in (None, made.amount):
+        raise RequestIdSpent(f"A refund of {made.amount} was asked for by this request id.")
 
 
 def called_for(

@@ -58,6 +58,7 @@ from payfulfill.refunding import (
     fact_of,
     of_duplicate,
     parameters_of,
+    require_same,
 )
 from payfulfill.rules import refunds
 
@@ -132,6 +133,7 @@ class RefundCore:
         Raises:
             NotRefundable, RefundTooLarge, PaymentDisputed: it cannot be refunded; Stripe was not
                 asked, or said so.
+            RequestIdSpent: the request that was made before asked for another amount.
             GatewayUnavailable: whether it was made is not known yet; it will be found out.
             GatewayRefused: Stripe refused for another reason; nothing was refunded.
         """
@@ -150,6 +152,7 @@ class RefundCore:
         payment = await self._ledger.locked(uow, target)
         key = fact_key("request", request.id)
         if key in payment.facts:
+            require_same(payment, request)
             return False
         if payment.livemode != self._gateway.livemode:
             raise NotRefundable("This payment is of another mode than the key.")

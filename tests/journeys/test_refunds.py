@@ -31,6 +31,7 @@ from payfulfill.errors import (
     PayfulfillError,
     PaymentDisputed,
     RefundTooLarge,
+    RequestIdSpent,
 )
 from payfulfill.models import (
     EventStatus,
@@ -183,6 +184,20 @@ def test_request_id_twice_is_one_refund(shop: Shop) -> None:
     assert shop.refund(payment, 1000, request_id="ticket-7") == first
     assert shop.refund(payment, 1000, request_id="ticket-8").id != first.id
     assert len(shop.returned()) == 2
+
+
+def test_request_id_again_with_another_amount(shop: Shop) -> None:
+    payment = shop.buy()
+    first = shop.refund(payment, 1000, request_id="ticket-7")
+    for _ in ("asked for", "told by Stripe"):
+        with pytest.raises(RequestIdSpent, match=r"A refund of 10\.00 USD"):
+            shop.refund(payment, 2000, request_id="ticket-7")
+        with pytest.raises(RequestIdSpent):
+            shop.refund(payment, Money(1000, "EUR"), request_id="ticket-7")
+        shop.catch_up()
+    assert shop.refund(payment, request_id="ticket-7").amount == first.amount
+    assert [one.amount.amount for one in shop.refunds(payment)] == [1000]
+    assert len(shop.returned()) == 1
 
 
 def test_request_id_twice_after_a_full_refund(shop: Shop) -> None:

@@ -178,6 +178,12 @@ def refund_unpaid(web: Web) -> Answer:
     return refund(web, web.create().json["paymentId"])
 
 
+def refund_another_amount(web: Web) -> Answer:
+    payment = web.buy()
+    refund(web, payment, amount=1000, requestId="ticket-7")
+    return refund(web, payment, amount=999, requestId="ticket-7")
+
+
 def refund_disputed(web: Web) -> Answer:
     payment = web.buy()
     (intent,) = web.shop.intents()
@@ -293,6 +299,7 @@ SCENES: dict[str, dict[tuple[int, str], Scene]] = {
         (404, "not_found"): lambda web: refund(web, "pay_none"),
         (409, "not_refundable"): refund_unpaid,
         (409, "refund_too_large"): lambda web: refund(web, web.buy(), amount=999_999),
+        (409, "request_id_spent"): refund_another_amount,
         (409, "payment_disputed"): refund_disputed,
         (413, "body_too_large"): too_long("/payments/refund", JSON_LIMIT),
         (415, "unsupported_media_type"): lambda web: web.ask(

@@ -166,13 +166,15 @@ class PaymentService:
             amount: How much, in the payment's currency; all that is left by default. Of a payment
                 that was paid twice, what was paid last goes back first.
             reason: Why, for whoever asks later.
-            request_id: The same one twice is one refund: 1 to 100 letters, digits, `-` and `_`.
+            request_id: The same one twice is one refund, of the amount that was asked for first:
+                1 to 100 letters, digits, `-` and `_`.
 
         Raises:
             Forbidden: `actor` is no admin.
             NotFound: there is no such payment.
             NotRefundable, RefundTooLarge: that much is not there to be given back.
             PaymentDisputed: a bank has the money.
+            RequestIdSpent: the request id was used before, for another amount.
             CurrencyMismatch: the payment is in another currency.
             InvalidRequest: the amount is nothing, or the request id no such one.
         """

@@ -29,6 +29,7 @@ from payfulfill.errors import (
     PriceError,
     ProductUnavailable,
     RefundTooLarge,
+    RequestIdSpent,
     StoreUnavailable,
     UnknownProduct,
 )
@@ -162,6 +163,7 @@ ENDPOINTS: Final = (
             Forbidden,
             NotRefundable,
             RefundTooLarge,
+            RequestIdSpent,
             PaymentDisputed,
             *_STRIPE_PROBLEMS,
         ),
