@@ -14,7 +14,17 @@ from payfulfill.ports.gateway import (
     SessionAnswer,
 )
 from payfulfill.ports.host import Catalog, PurchaseHook, fast_hook, is_slow
-from payfulfill.ports.repositories import Target
+from payfulfill.ports.repositories import (
+    CustomerRepository,
+    DownloadRepository,
+    EventRepository,
+    PaymentRepository,
+    PurchaseRepository,
+    RefRepository,
+    ReviewRepository,
+    SlotRepository,
+    Target,
+)
 from payfulfill.ports.store import Body, Store, Taken, UnitOfWork, take_in_turn
 
 __all__ = [
@@ -24,11 +34,19 @@ __all__ = [
     "Catalog",
     "Clock",
     "CustomerAnswer",
+    "CustomerRepository",
+    "DownloadRepository",
+    "EventRepository",
     "Gateway",
     "IntentAnswer",
     "Observed",
+    "PaymentRepository",
     "PurchaseHook",
+    "PurchaseRepository",
+    "RefRepository",
+    "ReviewRepository",
     "SessionAnswer",
+    "SlotRepository",
     "Store",
     "SystemClock",
     "Taken",

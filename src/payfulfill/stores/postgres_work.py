@@ -80,7 +80,7 @@ class _Purchases(SqlPurchases):
         self._slot, self._known = (buyer_id, product), {one.source for one in siblings}
 
     async def add(self, purchase: Purchase) -> bool:
-        """See `payfulfill.ports.repositories.PurchaseRepository.add`."""
+        """See `payfulfill.ports.PurchaseRepository.add`."""
         if (purchase.buyer_id, purchase.product) != self._slot:
             return await super().add(purchase)
         if purchase.source in self._known:

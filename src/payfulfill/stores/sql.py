@@ -111,31 +111,31 @@ class SqlPurchases(_Repository):
     __slots__ = ()
 
     async def add(self, purchase: Purchase) -> bool:
-        """See `payfulfill.ports.repositories.PurchaseRepository.add`."""
+        """See `payfulfill.ports.PurchaseRepository.add`."""
         row = (*rows.fixed_of_purchase(purchase), *rows.rest_of_purchase(purchase))
         return await self._statements.execute(queries.ADD_PURCHASE, row) == 1
 
     async def get(self, buyer_id: str, purchase_id: str) -> Purchase | None:
-        """See `payfulfill.ports.repositories.PurchaseRepository.get`."""
+        """See `payfulfill.ports.PurchaseRepository.get`."""
         found = await self._statements.fetch(queries.GET_PURCHASE, (buyer_id, purchase_id))
         return rows.purchase_from(found[0]) if found else None
 
     async def save(self, purchase: Purchase) -> None:
-        """See `payfulfill.ports.repositories.PurchaseRepository.save`."""
+        """See `payfulfill.ports.PurchaseRepository.save`."""
         key = (purchase.buyer_id, purchase.source)
         await self._statements.send(queries.SAVE_PURCHASE, (*rows.rest_of_purchase(purchase), *key))
 
     async def of_product(self, buyer_id: str, product: ProductRef) -> list[Purchase]:
-        """See `payfulfill.ports.repositories.PurchaseRepository.of_product`."""
+        """See `payfulfill.ports.PurchaseRepository.of_product`."""
         return await self._all(queries.OF_PRODUCT, buyer_id, product.type, product.id)
 
     async def opening(self, buyer_id: str, product: ProductRef) -> list[Holding]:
-        """See `payfulfill.ports.repositories.PurchaseRepository.opening`."""
+        """See `payfulfill.ports.PurchaseRepository.opening`."""
         found = await self._statements.fetch(queries.OPENING, (buyer_id, product.type, product.id))
         return [rows.holding_from(buyer_id, row) for row in found]
 
     async def of_buyer(self, buyer_id: str) -> list[Purchase]:
-        """See `payfulfill.ports.repositories.PurchaseRepository.of_buyer`."""
+        """See `payfulfill.ports.PurchaseRepository.of_buyer`."""
         return await self._all(queries.OF_BUYER, buyer_id)
 
     async def _all(self, sql: str, *parameters: Any) -> list[Purchase]:
