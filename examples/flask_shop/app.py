@@ -277,12 +277,12 @@ PRODUCTS_PAGE = """
 
 PAYMENT_PAGE = """
 <h1>{{ payment.title }}: {{ payment.amount }}</h1>
+<form method="post"><button>Pay on Stripe's page</button> or here:</form>
 <form id="form">
   <div id="payment-element"></div>
   <button id="pay">Pay</button>
   <p id="message" role="alert"></p>
 </form>
-<form method="post"><button>Pay on Stripe's page</button></form>
 <script src="{{ stripe_js }}"></script>
 <script>
   const { key, clientSecret, returnUrl } = {{ stripe | tojson }};
