@@ -162,8 +162,7 @@ def _join_fields(key: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Mappin
     joins = TABLE[key.partition(":")[0]]
     joined = dict(a)
     for name, value in b.items():
-        held = a.get(name, value)
-        joined[name] = held if held == value else joins[name](held, value)
+        joined[name] = joins[name](a[name], value) if name in a else value
     return a if joined == a else joined
 
 

@@ -94,6 +94,5 @@ def _came_to_nothing(session: Mapping[str, Any]) -> bool:
 
 
 def _attempt(session: Mapping[str, Any]) -> int | None:
-    metadata = session.get("metadata")
-    told = metadata.get(ATTEMPT_KEY) if isinstance(metadata, Mapping) else None
+    told = shapes.noted(session, ATTEMPT_KEY)
     return int(told) if shapes.is_text(told) and told.isdecimal() else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from payfulfill.ports import CustomerAnswer
-from payfulfill.stripe.shapes import text
+from payfulfill.stripe.shapes import noted, text
 
 BUYER_KEY: Final = "payfulfill_buyer"
 """The key of Stripe's metadata under which a customer names our buyer."""
@@ -32,6 +32,5 @@ def customer_answer(customer: Mapping[str, Any]) -> CustomerAnswer:
 
 def _claim(customer: Mapping[str, Any], key: str) -> str | None:
     """What its metadata says, if anything."""
-    metadata = customer.get("metadata")
-    said = metadata.get(key) if isinstance(metadata, Mapping) else None
+    said = noted(customer, key)
     return said if isinstance(said, str) else None

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from payfulfill.facts import CANCELED, OPEN, SUCCEEDED, intent_key
 from payfulfill.models import Facts
-from payfulfill.stripe.shapes import amount, flag, is_text, text, time
+from payfulfill.stripe.shapes import amount, flag, is_text, noted, text, time
 
 PAYMENT_KEY: Final = "payfulfill_payment"
 """The key of Stripe's metadata under which an object names our payment."""
@@ -85,6 +85,5 @@ def failed_attempt(at: int, code: Any, message: Any) -> dict[str, Any]:
 
 def claimed_payment(thing: Mapping[str, Any]) -> str | None:
     """The payment of ours that an object's metadata names."""
-    metadata = thing.get("metadata")
-    claim = metadata.get(PAYMENT_KEY) if isinstance(metadata, Mapping) else None
+    claim = noted(thing, PAYMENT_KEY)
     return claim if is_text(claim) else None

@@ -32,8 +32,7 @@ def refund_facts(refund: Mapping[str, Any]) -> Facts:
     failure = refund.get("failure_reason")
     if shapes.is_text(failure):
         fields["failure"] = [failure]
-    metadata = refund.get("metadata")
-    request = metadata.get(REFUND_KEY) if isinstance(metadata, Mapping) else None
+    request = shapes.noted(refund, REFUND_KEY)
     if shapes.is_text(request):
         fields["request"] = [request]
     return _facts("refund", refund, fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
 from payfulfill.models import MAX_ID_LENGTH
@@ -22,6 +23,12 @@ def is_text(value: Any) -> TypeGuard[str]:
 def is_time(value: Any) -> TypeGuard[int]:
     """Whether it can be a time in seconds since the epoch."""
     return type(value) is int and 0 <= value <= LAST_SECOND
+
+
+def noted(thing: Mapping[str, Any], key: str) -> Any:
+    """What an object's metadata says under a key; None if nothing."""
+    metadata = thing.get("metadata")
+    return metadata.get(key) if isinstance(metadata, Mapping) else None
 
 
 def text(value: Any) -> str:

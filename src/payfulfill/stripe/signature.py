@@ -101,10 +101,9 @@ class Verifier:
             )
 
     def _is_signed(self, body: bytes, timestamp: str, signatures: list[str]) -> bool:
-        signed = _signed(timestamp, body)
         matches = False
         for key in self._keys:
-            expected = hmac.digest(key, signed, "sha256").hex()
+            expected = _signature(key, timestamp, body)
             for signature in signatures:
                 matches |= hmac.compare_digest(expected, signature)
         return matches
@@ -128,8 +127,7 @@ def sign(body: bytes, secret: str, timestamp: int) -> str:
     digits = str(timestamp)
     if not _TIMESTAMP.fullmatch(digits):
         raise ValueError("A timestamp is a whole number of seconds since 1970.")
-    signature = hmac.digest(key.encode(), _signed(digits, body), "sha256").hex()
-    return f"t={digits},v1={signature}"
+    return f"t={digits},v1={_signature(key.encode(), digits, body)}"
 
 
 def check_secrets(secrets: Sequence[str]) -> tuple[str, ...]:
@@ -167,8 +165,9 @@ def _problem(secret: object) -> str | None:
     return None
 
 
-def _signed(digits: str, body: bytes) -> bytes:
-    return b"%b.%b" % (digits.encode(), body)
+def _signature(key: bytes, digits: str, body: bytes) -> str:
+    """The `v1` of a body under a secret, signed at the time that these digits write."""
+    return hmac.digest(key, b"%b.%b" % (digits.encode(), body), "sha256").hex()
 
 
 def _check_body(body: object) -> None:
